@@ -1,0 +1,71 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// FieldManager is the server-side-apply field manager of every Secret that the operator writes.
+const FieldManager = "tokenrequest-operator"
+
+// Labels that the operator puts on the Secrets it writes.
+const (
+	// LabelManaged marks every Secret that the operator writes. The operator's cache selects on
+	// it, so that its memory doesn't grow with other people's Secrets (cert-manager#4722).
+	LabelManaged = Group + "/managed"
+
+	// LabelManagedBy is the recommended Kubernetes label; its value is FieldManager.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+)
+
+// LabelManagedValue is the value of LabelManaged.
+const LabelManagedValue = "true"
+
+// Annotations that a person sets.
+const (
+	// AnnotationRefreshRequestedAt on a TokenRequest asks for a new token now. Any new value will
+	// do; status.lastHandledRefreshAt acknowledges it. It passes over backoff and the memory of
+	// refusals, never over a Retry-After.
+	AnnotationRefreshRequestedAt = Group + "/refresh-requested-at"
+
+	// AnnotationAdoptableBy on a Secret that we did not make names the one TokenRequest that may
+	// write its keys there. Without it such a Secret is never touched.
+	AnnotationAdoptableBy = Group + "/adoptable-by"
+
+	// AnnotationAllowedHosts on a credential Secret lists the hosts, separated by commas, that the
+	// credential may be sent to. Where it is present it is enforced.
+	AnnotationAllowedHosts = Group + "/allowed-hosts"
+
+	// AnnotationAllowedAudiences on a ServiceAccount lists the audiences, separated by commas,
+	// that the operator may mint tokens for. Without it the ServiceAccount serves nobody.
+	AnnotationAllowedAudiences = Group + "/allowed-audiences"
+)
+
+// Annotations that the operator writes on the token Secret, in the same write as the token. They
+// are the record: a crash between the Secret and the status, a lost status or a restored backup
+// costs no call to the STS.
+const (
+	// AnnotationIssuedAt is when the token was asked for: RFC 3339, UTC, whole seconds.
+	AnnotationIssuedAt = Group + "/issued-at"
+
+	// AnnotationExpiresAt is when the token dies: RFC 3339, UTC. Absent when the STS didn't say.
+	AnnotationExpiresAt = Group + "/expires-at"
+
+	// AnnotationRefreshAt is when the token is due to be replaced: RFC 3339, UTC.
+	AnnotationRefreshAt = Group + "/refresh-at"
+
+	// AnnotationInputs is "v1:" and a hash of what the token was asked for.
+	AnnotationInputs = Group + "/inputs"
+
+	// AnnotationContent is "v1:" and a hash of the Secret's data as it was written.
+	AnnotationContent = Group + "/content"
+
+	// AnnotationMetadata is "v1:" and a hash of the labels and annotations that the TokenRequest
+	// wants on the Secret, so that one which it no longer wants is taken away.
+	AnnotationMetadata = Group + "/metadata"
+
+	// AnnotationTokenType is the token_type of the STS's answer (RFC 6749 section 5.1), kept so
+	// that a lost status can be written again.
+	AnnotationTokenType = Group + "/token-type"
+
+	// AnnotationScope is the scope of the STS's answer. Absent when the STS named none.
+	AnnotationScope = Group + "/scope"
+)

@@ -1,0 +1,88 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package oautherr
+
+// aadstsUser are about users: their sign-in, their devices, their refresh tokens
+// and device codes.
+var aadstsUser = []aadstsRow{
+	// Sign-in.
+	{[]int64{50076, 50074}, InteractionRequired, false,
+		"multifactor authentication is required", signInAgain},
+	{[]int64{50079, 50072}, InteractionRequired, false,
+		"the user has to enroll for multifactor authentication",
+		"Have the user enroll for multifactor authentication, sign in again and renew what {request} holds of that sign-in."},
+	{[]int64{50078}, InteractionRequired, false,
+		"the multifactor authentication has expired", signInAgain},
+	{[]int64{50158}, InteractionRequired, false,
+		"an external provider has to be satisfied", signInAgain},
+	{[]int64{53000, 53001, 53002}, InteractionRequired, false,
+		"the device is not compliant or not joined, or the application is not approved",
+		"Have the user sign in from a compliant device with an approved application, and renew what {request} holds of that sign-in."},
+	{[]int64{53004, 53010, 53011}, InteractionRequired, false,
+		"the user has to complete the registration of security information, or is blocked for risk",
+		"Have the user complete the security registration, or an administrator of {authority} dismiss the risk, and then renew what {request} holds of the sign-in."},
+	{[]int64{50097, 50129, 50155}, InteractionRequired, false,
+		"device authentication is needed or did not succeed",
+		"Have the user register the device and sign in from it, and renew what {request} holds of that sign-in."},
+	{[]int64{50131}, Permission, false,
+		"a Conditional Access policy refused the device, the location or the risk",
+		"Have an administrator of {authority} check the Conditional Access policies that apply to the user of {request}."},
+	{[]int64{65004}, InteractionRequired, false,
+		"the user declined to consent",
+		"Have the user sign in again and accept what {client} asks for."},
+	{[]int64{50058}, InteractionRequired, false,
+		"there is no session for a silent sign-in", signInAgain},
+	{[]int64{700020}, InteractionRequired, false,
+		"the grant needs interaction", signInAgain},
+	{[]int64{50105}, Permission, false,
+		"the user is not assigned to the application",
+		"Have an administrator of {authority} assign the user of {request} to the application of {client}."},
+
+	// Passwords and accounts.
+	{[]int64{50055, 50144}, InteractionRequired, false,
+		"the user's password has expired",
+		"Have the user reset the password, sign in again and renew what {request} holds of that sign-in."},
+	{[]int64{50056, 50064, 50126}, Credential, false,
+		"the user's password is wrong or absent; each further attempt brings a lockout nearer",
+		"Suspend {request} before the account is locked, and renew what it holds of the user's sign-in."},
+	{[]int64{50053}, Permission, false,
+		"the account is locked, or the address is taken for malicious",
+		"Have an administrator of {authority} unblock the account of {request} or the operator's egress address."},
+	{[]int64{50057}, Permission, false,
+		"the user account is disabled",
+		"Have an administrator of {authority} enable the account of {request}."},
+	{[]int64{50034, 51004, 50020, 16000, 90072}, Configuration, false,
+		"the user is not in the tenant",
+		"Set the authority of {issuer}, which is {authority}, to the user's tenant, or have the user invited as a guest."},
+
+	// What a sign-in left.
+	{[]int64{50173}, InteractionRequired, false,
+		"the grant was revoked", signInAgain},
+	{[]int64{50132, 50133}, InteractionRequired, false,
+		"the session ended with a change of the password", signInAgain},
+	{[]int64{70000}, InteractionRequired, false,
+		"the refresh token or grant is not valid", signInAgain},
+	{[]int64{70008, 700082}, InteractionRequired, false,
+		"the refresh token expired by inactivity", signInAgain},
+	{[]int64{700084}, InteractionRequired, false,
+		"the refresh token of a single-page application reached its fixed lifetime",
+		"Register {client} as another platform than single-page application, and have the user sign in again."},
+	{[]int64{70043}, InteractionRequired, false,
+		"a policy limits how long a sign-in lasts", signInAgain},
+	{[]int64{50089}, InteractionRequired, false,
+		"the flow's token has expired", signInAgain},
+	{[]int64{54005}, Client, false,
+		"the authorization code was redeemed before",
+		"Have the user sign in again, and give no other client what {request} holds of that sign-in."},
+
+	// The device authorization grant.
+	{[]int64{70016}, InteractionRequired, false,
+		"the user has not finished signing in", enterCode},
+	{[]int64{70018}, InteractionRequired, false,
+		"the user code was mistyped", enterCode},
+	{[]int64{70019}, InteractionRequired, false,
+		"the device code has expired", newCode},
+	{[]int64{90119, 90120}, InteractionRequired, false,
+		"the user code is malformed, or was decided on before", newCode},
+}

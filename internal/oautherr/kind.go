@@ -1,0 +1,82 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package oautherr
+
+import "net/http"
+
+// Kind says which gate remembers an Error.
+type Kind string
+
+// The kinds.
+const (
+	// KindNone: nothing remembers it, because the caller gave up.
+	KindNone Kind = ""
+	// KindRateLimited: the rate gate, shared by all who ask as this client for
+	// these scopes.
+	KindRateLimited Kind = "RateLimited"
+	// KindUnavailable: the error gate, with exponential growth.
+	KindUnavailable Kind = "Unavailable"
+	// KindRefused: the negative cache of this very request.
+	KindRefused Kind = "Refused"
+	// KindPending: no gate; the device-code poll goes on at its interval, which
+	// RetryAfter, where it is set, lengthens.
+	KindPending Kind = "Pending"
+)
+
+// Kind returns which gate remembers e. It depends on stored fields only, so a
+// restored Error has the kind it had.
+//
+// Retry-After shuts the rate gate whatever the error is: it states when the
+// server wants to hear from us again (RFC 9110 section 10.2.3). Only the answers
+// that a device-code poll expects are exempt, because a client's other requests
+// must not wait for a user who is still typing.
+func (e *Error) Kind() Kind {
+	switch {
+	case e.Canceled():
+		return KindNone
+	case e.HTTPStatus == http.StatusTooManyRequests:
+		return KindRateLimited
+	case e.pending():
+		return KindPending
+	case e.Class == Throttled, e.RetryAfter > 0:
+		return KindRateLimited
+	case e.HTTPStatus >= http.StatusInternalServerError, e.Class == Transient, !e.spoken():
+		return KindUnavailable
+	default:
+		return KindRefused
+	}
+}
+
+// Permanent reports that only a changed spec, a changed credential, a changed
+// issuer or a person at the token service can help; kstatus calls that Stalled.
+//
+// A refusal that may be a change on its way is not permanent: whoever knows
+// since when it lasts decides when Propagating stops counting. Nor is an answer
+// that did not come from the OAuth protocol, because a proxy or an ingress in
+// front of a restarting server gives the same 404.
+func (e *Error) Permanent() bool {
+	switch {
+	case e.Propagating, e.Canceled(), e.pending():
+		return false
+	case e.Class == Throttled, e.Class == Transient, e.HTTPStatus >= http.StatusInternalServerError:
+		return false
+	default:
+		return e.Reason != ReasonMalformedResponse && e.Reason != ReasonUnknownError
+	}
+}
+
+func (e *Error) pending() bool {
+	return e.Reason == ReasonAuthorizationPending || e.Reason == ReasonSlowDown
+}
+
+// spoken reports that the refusal is one in OAuth's terms or our own, rather
+// than a failure to have the conversation at all.
+func (e *Error) spoken() bool {
+	switch e.Reason {
+	case ReasonConnectionFailed, ReasonMalformedResponse, ReasonRedirectRefused:
+		return false
+	default:
+		return true
+	}
+}

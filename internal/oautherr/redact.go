@@ -1,0 +1,118 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package oautherr
+
+import (
+	"cmp"
+	"encoding/base64"
+	"html"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const redacted = "[redacted]"
+
+// minSecret is the shortest secret that is looked for: a shorter one would tear
+// holes into ordinary words.
+const minSecret = 4
+
+// jsonWebToken matches what begins like base64url of `{"`: three segments or
+// more anywhere, fewer where a word begins, because a text may end within one.
+var jsonWebToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,3}` +
+	`|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`)
+
+// Redact returns a copy of e in which every occurrence of each secret, and
+// whatever looks like a JWT, reads "[redacted]". A token service may echo what
+// it was sent (external-secrets#5884), as it is or in the encodings of a form, a
+// page or an Authorization header. Secrets of less than 4 bytes are ignored. A
+// field that no longer has its form, such as an id, is dropped. Redact of nil is
+// nil.
+func (e *Error) Redact(secrets ...string) *Error {
+	if e == nil {
+		return nil
+	}
+	shapes := encodings(secrets)
+	clean := *e
+	clean.Codes = slices.Clone(e.Codes)
+	for _, text := range []*string{
+		&clean.Code, &clean.Description, &clean.Detail, &clean.Suberror, &clean.Claims,
+		&clean.ErrorURI, &clean.CorrelationID, &clean.TraceID, &clean.Timestamp,
+	} {
+		*text = redact(*text, shapes)
+	}
+	clean.bound()
+	return &clean
+}
+
+func redact(text string, shapes []string) string {
+	for _, shape := range shapes {
+		text = strings.ReplaceAll(text, shape, redacted)
+	}
+	text = jsonWebToken.ReplaceAllString(text, redacted)
+	if whole, wasCut := strings.CutSuffix(text, ellipsis); wasCut {
+		text = withoutTail(whole, shapes) + ellipsis
+	}
+	return text
+}
+
+// withoutTail redacts the beginning of a secret that the bound of a field cut.
+func withoutTail(text string, shapes []string) string {
+	for _, shape := range shapes {
+		for length := min(len(shape), len(text)); length >= minSecret; length-- {
+			if strings.HasSuffix(text, shape[:length]) {
+				return text[:len(text)-length] + redacted
+			}
+		}
+	}
+	return text
+}
+
+// encodings returns the forms in which each secret may be echoed, the longest
+// first, so that none leaves the rest of another behind.
+func encodings(secrets []string) []string {
+	var shapes []string
+	for _, secret := range secrets {
+		if len(secret) < minSecret {
+			continue
+		}
+		query, path := url.QueryEscape(secret), url.PathEscape(secret)
+		shapes = append(shapes, secret,
+			strings.TrimSpace(secret), line(secret, len(secret)),
+			query, lowerHex(query), path, lowerHex(path), html.EscapeString(secret))
+		shapes = append(shapes, inBase64(secret)...)
+		shapes = append(shapes, inBase64(query)...) // RFC 6749 section 2.3.1 encodes before Basic does
+	}
+	shapes = slices.DeleteFunc(shapes, func(shape string) bool { return len(shape) < minSecret })
+	slices.SortFunc(shapes, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+	return slices.Compact(shapes)
+}
+
+var percentHex = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+// lowerHex writes %2f for %2F, as .NET does.
+func lowerHex(escaped string) string {
+	return percentHex.ReplaceAllStringFunc(escaped, strings.ToLower)
+}
+
+// inBase64 returns the base64 of secret, and the characters that any base64
+// shows of it when it stands within a longer text at each of the three possible
+// offsets, as it does after "client_id:" in a Basic header.
+func inBase64(secret string) []string {
+	shapes := []string{
+		base64.StdEncoding.EncodeToString([]byte(secret)),
+		base64.URLEncoding.EncodeToString([]byte(secret)),
+	}
+	for offset, first := range []int{0, 2, 3} { // characters that the bytes before reach into
+		padded := []byte(strings.Repeat("\x00", offset) + secret)
+		whole := len(padded) * 8 / 6
+		shapes = append(shapes,
+			base64.RawStdEncoding.EncodeToString(padded)[first:whole],
+			base64.RawURLEncoding.EncodeToString(padded)[first:whole])
+	}
+	return shapes
+}

@@ -1,0 +1,30 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package oautherr
+
+// Remedies that several errors share. A remedy is one sentence that says what a
+// person does now; the names in braces are those of Subject.fill.
+const (
+	signInAgain = "Have the user sign in again and renew what {request} holds of that sign-in: its refresh token, its assertion or its device code."
+	meetClaims  = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and have the user sign in again."
+	newCode     = "Annotate {request} with a new value of sts.tokenrequest.dev/refresh-requested-at and sign in with the user code it then shows."
+	enterCode   = "Sign in with the user code that status.deviceAuthorization of {request} shows."
+
+	waitForService = "Nothing has to be changed: the operator asks {host} again, less and less often; where it lasts, ask those who run it."
+	waitForLimit   = "Nothing has to be changed: the operator asks {host} again no earlier than it allows; where it recurs, look for who else asks as {client}, or have the limit raised."
+	askAgain       = "Nothing has to be changed: the operator asks {host} again."
+
+	correctEndpoint   = "Correct the authority or tokenEndpoint of {issuer}: {authority} has no token endpoint that {host} answers at."
+	checkAnswerer     = "Check with an HTTP client from inside the cluster who answers at {host}: the token endpoint of {authority}, or a proxy, firewall or sign-in page in its place."
+	nameTarget        = "Set the authority or tokenEndpoint of {issuer} to the address that {host} redirects to, after checking that its owner may see the credential."
+	authenticateProxy = "Give the proxy that {issuer} uses its credentials, in proxyURL or in the operator's HTTPS_PROXY, or exempt {host} in NO_PROXY."
+	shortenRequest    = "Ask for fewer scopes or shorten the assertion of {request}: {host}, or a proxy before it, takes no request of this size."
+	permitEndpoint    = "Correct the authority or tokenEndpoint of {issuer}, or have the operator's administrator permit calls to {host}."
+
+	reportBug    = "Report a bug in the operator with the ids of status.lastError: {host} does not accept the request that it built for {client}."
+	askReference = "Look the error up in the documentation of {host}, which uses it outside RFC 6749, and change {request} or the registration of {client} accordingly."
+	trustClient  = "Have {host} trust tokens with {assertion} for {client}, character by character, case included."
+	permitGrant  = "Have an administrator of {authority} consent to what {client} asks for, or exempt it from the policy that forbids it."
+	tenantNeeded = "Put the tenant's ID or domain into the authority of {issuer}, which is {authority}."
+)

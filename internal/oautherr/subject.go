@@ -1,0 +1,102 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package oautherr
+
+import "strings"
+
+// Subject names what a remedy points at. A field that is empty is replaced by a
+// general noun, so the zero Subject gives whole sentences too.
+type Subject struct {
+	// Host is the token service's host, such as "login.microsoftonline.com".
+	Host string
+	// ClientID is the OAuth client.
+	ClientID string
+	// Request is the object, such as "TokenRequest payments/graph".
+	Request string
+	// Credential is where the credential stands, such as "Secret
+	// payments/graph-app key client_secret".
+	Credential string
+	// Issuer is where the issuer stands, such as "spec.issuer" or
+	// "ClusterTokenIssuer contoso".
+	Issuer string
+	// Authority is the issuer's authority or token endpoint.
+	Authority string
+	// Scopes are the requested scopes, separated by spaces.
+	Scopes string
+	// Assertion is the refused federated assertion; nil when there was none.
+	Assertion *Assertion
+}
+
+// Assertion holds the claims by which a token service recognises a federated
+// assertion. They are compared exactly there, case included.
+type Assertion struct {
+	Issuer   string
+	Subject  string
+	Audience string
+}
+
+// maxNoun bounds what one field adds to a sentence: all nouns of one remedy must
+// fit into it, so that a remedy is never cut.
+const maxNoun = 160
+
+const maxRemedy = 1024
+
+// fill replaces the names in braces by nouns. The texts of the catalogue are
+// short enough for the result to stay within maxRemedy.
+func (s Subject) fill(template string) string {
+	var a Assertion
+	if s.Assertion != nil {
+		a = *s.Assertion
+	}
+	return strings.NewReplacer(
+		"{host}", noun(s.Host, "the token service"),
+		"{client}", s.client(),
+		"{request}", noun(s.Request, "the TokenRequest"),
+		"{credential}", noun(s.Credential, "the client's credential"),
+		"{issuer}", noun(s.Issuer, "the issuer"),
+		"{authority}", noun(s.Authority, "the authority"),
+		"{scopes}", quoted(s.Scopes, "the requested scopes"),
+		"{assertion}", a.String(),
+		"{assertion.issuer}", quoted(a.Issuer, "the issuer of the service account tokens"),
+		"{assertion.subject}", quoted(a.Subject, "system:serviceaccount:<namespace>:<name>"),
+		"{assertion.audience}", quoted(a.Audience, "the audience of the service account token"),
+	).Replace(template)
+}
+
+func (s Subject) client() string {
+	if s.ClientID == "" {
+		return "the client"
+	}
+	return "client " + noun(s.ClientID, "")
+}
+
+// String names the claims that are known, for a person to compare.
+func (a Assertion) String() string {
+	var claims []string
+	for _, claim := range []struct{ name, value string }{
+		{"issuer", a.Issuer}, {"subject", a.Subject}, {"audience", a.Audience},
+	} {
+		if claim.value != "" {
+			claims = append(claims, claim.name+" "+quoted(claim.value, ""))
+		}
+	}
+	if len(claims) == 0 {
+		return "the service account's issuer, subject and audience"
+	}
+	return strings.Join(claims, ", ")
+}
+
+func noun(value, general string) string {
+	if value = line(value, maxNoun); value == "" {
+		return general
+	}
+	return value
+}
+
+func quoted(value, general string) string {
+	if value = line(value, maxNoun); value == "" {
+		return general
+	}
+	return `"` + value + `"`
+}

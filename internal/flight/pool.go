@@ -1,0 +1,184 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flight
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// State says what came of an Ask.
+type State int
+
+const (
+	// Pending means that the call is queued or under way; the waiter is woken
+	// when it has a result to collect. It is the zero value.
+	Pending State = iota
+	// Done means that the result which came with it is the waiter's.
+	Done
+)
+
+// Clock tells the time. The PassiveClock of k8s.io/utils/clock is one.
+type Clock interface {
+	Now() time.Time
+}
+
+// Limits bound a Pool. Every member must be positive.
+type Limits struct {
+	// Total is the number of flights that run at the same time.
+	Total int
+	// PerDomain is the number of them that one domain may take.
+	PerDomain int
+	// Keep is how long a result waits to be released. It is dropped at the
+	// first use of the pool after that, and the next Ask starts a new flight.
+	Keep time.Duration
+	// Results is the number of kept results, each waiter's counted. Beyond it
+	// the oldest result of the domain that keeps the most is dropped.
+	Results int
+}
+
+// Ask is what one waiter wants.
+type Ask[K, W comparable, R any] struct {
+	// Key identifies the call: asks with equal keys share one flight, so it
+	// has to hold whatever may change the result, the domain included.
+	Key K
+	// Domain is the tenant whose slots the call takes and whose share of the
+	// results its own counts in.
+	Domain string
+	// Waiter is who gets the result. A waiter waits for one key at a time.
+	Waiter W
+	// Timeout is the flight's deadline, counted from its start and not from the
+	// time in the queue. Zero or less is a deadline already passed.
+	Timeout time.Duration
+	// Do makes the call, on a goroutine of the pool. An ask that joins a flight
+	// shares the Do and the Timeout of the ask that began it. The context ends
+	// with the deadline or with the pool, never with the asking worker. A panic
+	// is not recovered: it ends the process, as it would on the worker.
+	Do func(context.Context) R
+}
+
+// Pool runs calls outside the workers that want their results. K identifies a
+// call, W is whoever waits and R the result. Use [New] to make one; all its
+// methods are safe for concurrent use.
+type Pool[K, W comparable, R any] struct {
+	limits Limits
+	clock  Clock
+	wake   func(W)
+
+	mu sync.Mutex
+	// ctx is Run's context; nil until Run is called, before which nothing
+	// starts.
+	ctx     context.Context
+	flights map[K]*flight[K, W, R] // queued or running: what an Ask can join
+	waits   map[W]*wait[K, W, R]
+	domains map[string]*domain[K, W, R]
+	ready   []*domain[K, W, R] // domains that may start a flight, in turn
+	kept    *list.List         // *wait with a result, the oldest first
+	running int
+	ended   bool
+	landed  sync.WaitGroup
+}
+
+// New returns a pool that calls wake, without holding any lock and in the order
+// of the asks, for each waiter that has a result to collect. A wake that blocks
+// delays those behind it on the same flight and the end of Run, nothing else.
+// New panics when a limit isn't positive: such a pool would wait for ever, or
+// ask for ever.
+func New[K, W comparable, R any](l Limits, clk Clock, wake func(W)) *Pool[K, W, R] {
+	if l.Total <= 0 || l.PerDomain <= 0 || l.Keep <= 0 || l.Results <= 0 {
+		panic("flight: every limit must be positive")
+	}
+	return &Pool[K, W, R]{
+		limits:  l,
+		clock:   clk,
+		wake:    wake,
+		flights: map[K]*flight[K, W, R]{},
+		waits:   map[W]*wait[K, W, R]{},
+		domains: map[string]*domain[K, W, R]{},
+		kept:    list.New(),
+	}
+}
+
+// Ask returns the result and Done when the waiter's flight for this key has
+// landed, again and again until Release. Otherwise it joins the flight that is
+// queued or under way for the key, or queues a new one, and returns the zero
+// result and Pending. Asking with another key than before abandons the former
+// wait or result. Once Run has ended nothing starts any more and every answer
+// is Pending.
+func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var none R
+	if p.ended {
+		return none, Pending
+	}
+	p.expire()
+	if w, ok := p.waits[a.Waiter]; ok {
+		if w.key == a.Key {
+			return w.result, w.state
+		}
+		p.forget(w)
+	}
+	f, ok := p.flights[a.Key]
+	if !ok {
+		f = p.queue(a)
+	}
+	w := &wait[K, W, R]{key: a.Key, waiter: a.Waiter, domain: f.domain, flight: f}
+	p.waits[a.Waiter] = w
+	f.waits = append(f.waits, w)
+	p.start()
+	return none, Pending
+}
+
+// Release says that the waiter has safely used its result, or is gone: the
+// result is dropped, or the wait for it. A call under way goes on, for others
+// who may have joined it or still do; a queued one that nobody waits for is
+// dropped. Releasing an unknown waiter does nothing.
+func (p *Pool[K, W, R]) Release(waiter W) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, ok := p.waits[waiter]; ok {
+		p.forget(w)
+	}
+}
+
+// Run starts the flights that are queued and those to come, until ctx ends.
+// Then running calls are cancelled, and whatever they return is discarded: no
+// waiter is woken with a failure that is only our shutdown. Run returns nil
+// when the last of them has landed, and an error when the pool has run before.
+func (p *Pool[K, W, R]) Run(ctx context.Context) error {
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	p.shut()
+	p.landed.Wait()
+	return nil
+}
+
+func (p *Pool[K, W, R]) open(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx != nil {
+		return errors.New("running flights: the pool has run before")
+	}
+	p.ctx = ctx
+	p.start()
+	return nil
+}
+
+// shut forgets all but what is under way, so that no flight starts from here on.
+func (p *Pool[K, W, R]) shut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	clear(p.flights)
+	clear(p.waits)
+	clear(p.domains)
+	p.ready = nil
+	p.kept.Init()
+}

@@ -1,0 +1,621 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flight_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tokenrequest.dev/operator/internal/flight"
+)
+
+// answer is what the calls of these tests return.
+type answer struct {
+	Text string
+	Err  error
+}
+
+type ask = flight.Ask[string, string, answer]
+
+// stepClock is a clock that moves when it is told to.
+type stepClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *stepClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *stepClock) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// harness is a running pool, its clock and a record of what it did.
+type harness struct {
+	*flight.Pool[string, string, answer]
+	clock *stepClock
+	stop  context.CancelFunc
+	ended chan error
+
+	mu      sync.Mutex
+	started []string
+	woken   []string
+	gates   map[string]chan answer
+}
+
+func roomy() flight.Limits {
+	return flight.Limits{Total: 100, PerDomain: 100, Keep: time.Minute, Results: 100}
+}
+
+// idle returns a pool that doesn't run yet.
+func idle(l flight.Limits) *harness {
+	h := &harness{
+		clock: &stepClock{now: time.Unix(1_800_000_000, 0)},
+		ended: make(chan error, 1),
+		gates: map[string]chan answer{},
+	}
+	h.Pool = flight.New[string, string, answer](l, h.clock, func(w string) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.woken = append(h.woken, w)
+	})
+	return h
+}
+
+// running returns a pool that runs until the test ends.
+func running(t *testing.T, l flight.Limits) *harness {
+	t.Helper()
+	h := idle(l)
+	h.run(t)
+	return h
+}
+
+func (h *harness) run(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	h.stop = stop
+	go func() { h.ended <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		synctest.Wait()
+	})
+	synctest.Wait()
+}
+
+// asks makes one ask whose call hangs until the test lands it. The domain is
+// what stands before the slash of the key.
+func (h *harness) asks(waiter, key string) (answer, flight.State) {
+	domain, _, _ := strings.Cut(key, "/")
+	r, s := h.Ask(ask{Key: key, Domain: domain, Waiter: waiter, Timeout: time.Hour, Do: h.call(key)})
+	synctest.Wait()
+	return r, s
+}
+
+// call returns a call that records its start and then hangs until the test
+// lands it, or until its context ends.
+func (h *harness) call(key string) func(context.Context) answer {
+	return func(ctx context.Context) answer {
+		gate := make(chan answer)
+		h.mu.Lock()
+		h.started = append(h.started, key)
+		h.gates[key] = gate
+		h.mu.Unlock()
+		select {
+		case a := <-gate:
+			return a
+		case <-ctx.Done():
+			return answer{Err: ctx.Err()}
+		}
+	}
+}
+
+// lands lets the call under way for the key return the text.
+func (h *harness) lands(key, text string) {
+	h.mu.Lock()
+	gate := h.gates[key]
+	h.mu.Unlock()
+	gate <- answer{Text: text}
+	synctest.Wait()
+}
+
+func (h *harness) wantStarted(t *testing.T, want ...string) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if diff := cmp.Diff(want, h.started); diff != "" {
+		t.Errorf("calls started (-want +got):\n%s", diff)
+	}
+}
+
+func (h *harness) wantWoken(t *testing.T, want ...string) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if diff := cmp.Diff(want, h.woken); diff != "" {
+		t.Errorf("waiters woken (-want +got):\n%s", diff)
+	}
+}
+
+// wantEmpty fails when the pool holds anything.
+func (h *harness) wantEmpty(t *testing.T) {
+	t.Helper()
+	if diff := cmp.Diff(flight.Stats{Domains: map[string]flight.DomainStats{}}, h.Stats()); diff != "" {
+		t.Errorf("stats of an empty pool (-want +got):\n%s", diff)
+	}
+}
+
+// wants asks and expects the result; the empty text stands for Pending.
+func (h *harness) wants(t *testing.T, waiter, key, want string) {
+	t.Helper()
+	got, state := h.asks(waiter, key)
+	if want == "" {
+		if state != flight.Pending || got != (answer{}) {
+			t.Errorf("%s asking for %s: got %v in state %v, want nothing, pending", waiter, key, got, state)
+		}
+		return
+	}
+	if state != flight.Done || got.Text != want {
+		t.Errorf("%s asking for %s: got %v in state %v, want %q, done", waiter, key, got, state, want)
+	}
+}
+
+func TestPoolDelivers(t *testing.T) {
+	tests := map[string]func(*testing.T, *harness){
+		"a waiter is pending, is woken once and then gets the result": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.wantWoken(t)
+			h.lands("a/k", "token")
+			h.wantWoken(t, "w")
+			h.wants(t, "w", "a/k", "token")
+			h.wantStarted(t, "a/k")
+		},
+		"asking while the call is under way starts no second one": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.wants(t, "w", "a/k", "")
+			h.lands("a/k", "token")
+			h.wantWoken(t, "w")
+			h.wantStarted(t, "a/k")
+		},
+		"a result stays the waiter's until it is released": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.lands("a/k", "token")
+			h.wants(t, "w", "a/k", "token")
+			h.wants(t, "w", "a/k", "token")
+			h.Release("w")
+			h.wants(t, "w", "a/k", "")
+			h.wantStarted(t, "a/k", "a/k")
+		},
+		"all who ask for the same key share one call, and are woken in the order of their asks": func(t *testing.T, h *harness) {
+			for _, w := range []string{"w3", "w1", "w2"} {
+				h.wants(t, w, "a/k", "")
+			}
+			h.lands("a/k", "token")
+			h.wantStarted(t, "a/k")
+			h.wantWoken(t, "w3", "w1", "w2")
+			for _, w := range []string{"w1", "w2", "w3"} {
+				h.wants(t, w, "a/k", "token")
+			}
+		},
+		"who asks after the landing gets a call of its own, not the result of others": func(t *testing.T, h *harness) {
+			h.wants(t, "early", "a/k", "")
+			h.lands("a/k", "first")
+			h.wants(t, "late", "a/k", "")
+			h.lands("a/k", "second")
+			h.wants(t, "early", "a/k", "first")
+			h.wants(t, "late", "a/k", "second")
+			h.wantStarted(t, "a/k", "a/k")
+		},
+		"releasing one waiter leaves the result to the others": func(t *testing.T, h *harness) {
+			h.wants(t, "w1", "a/k", "")
+			h.wants(t, "w2", "a/k", "")
+			h.lands("a/k", "token")
+			h.Release("w1")
+			h.wants(t, "w2", "a/k", "token")
+		},
+		"releasing a stranger does nothing": func(t *testing.T, h *harness) {
+			h.Release("nobody")
+			h.wants(t, "w", "a/k", "")
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, running(t, roomy())) })
+		})
+	}
+}
+
+func TestPoolAbandons(t *testing.T) {
+	tests := map[string]func(*testing.T, *harness){
+		"a waiter that asks for another key is not woken for the first": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/old", "")
+			h.wants(t, "w", "a/new", "")
+			h.lands("a/old", "stale")
+			h.wantWoken(t)
+			h.lands("a/new", "fresh")
+			h.wantWoken(t, "w")
+			h.wants(t, "w", "a/new", "fresh")
+		},
+		"a waiter that asks for another key loses the result of the first": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/old", "")
+			h.lands("a/old", "stale")
+			h.wants(t, "w", "a/new", "")
+			h.wants(t, "w", "a/old", "")
+			h.wantStarted(t, "a/old", "a/new", "a/old")
+		},
+		"a waiter released during the call is not woken": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.Release("w")
+			h.lands("a/k", "token")
+			h.wantWoken(t)
+		},
+		"a call that all have left leaves nothing behind": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.Release("w")
+			h.lands("a/k", "token")
+			h.wantEmpty(t)
+		},
+		"a call that all have left goes on, and can be joined again": func(t *testing.T, h *harness) {
+			h.wants(t, "w1", "a/k", "")
+			h.Release("w1")
+			h.wants(t, "w2", "a/k", "")
+			h.lands("a/k", "token")
+			h.wantStarted(t, "a/k")
+			h.wants(t, "w2", "a/k", "token")
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, running(t, roomy())) })
+		})
+	}
+}
+
+func TestPoolBounds(t *testing.T) {
+	limits := func(total, perDomain int) flight.Limits {
+		return flight.Limits{Total: total, PerDomain: perDomain, Keep: time.Minute, Results: 100}
+	}
+	tests := map[string]struct {
+		limits flight.Limits
+		test   func(*testing.T, *harness)
+	}{
+		"a domain whose calls all hang costs another domain nothing": {limits(4, 2), func(t *testing.T, h *harness) {
+			for i := range 10 {
+				h.wants(t, fmt.Sprint("w", i), fmt.Sprint("dead/", i), "")
+			}
+			h.wants(t, "w", "alive/k", "")
+			h.wantStarted(t, "dead/0", "dead/1", "alive/k")
+			h.lands("alive/k", "token")
+			h.wants(t, "w", "alive/k", "token")
+		}},
+		"no more calls run than the total": {limits(2, 2), func(t *testing.T, h *harness) {
+			for i := range 5 {
+				h.wants(t, fmt.Sprint("w", i), fmt.Sprint("d", i, "/k"), "")
+			}
+			h.wantStarted(t, "d0/k", "d1/k")
+		}},
+		"domains take turns, whoever queued more": {limits(1, 1), func(t *testing.T, h *harness) {
+			for _, key := range []string{"a/1", "a/2", "a/3", "b/1", "c/1", "b/2"} {
+				h.wants(t, key, key, "")
+			}
+			for _, key := range []string{"a/1", "b/1", "c/1", "a/2", "b/2", "a/3"} {
+				h.lands(key, "token")
+			}
+			h.wantStarted(t, "a/1", "b/1", "c/1", "a/2", "b/2", "a/3")
+		}},
+		"a slot that a landing frees goes to the domain's next call": {limits(10, 1), func(t *testing.T, h *harness) {
+			h.wants(t, "w1", "a/1", "")
+			h.wants(t, "w2", "a/2", "")
+			h.wantStarted(t, "a/1")
+			h.lands("a/1", "token")
+			h.wantStarted(t, "a/1", "a/2")
+		}},
+		"a queued call that nobody waits for any more is never made": {limits(1, 1), func(t *testing.T, h *harness) {
+			for _, key := range []string{"a/1", "b/1", "b/2", "c/1"} {
+				h.wants(t, key, key, "")
+			}
+			h.Release("b/1")
+			h.Release("c/1")
+			h.lands("a/1", "token")
+			h.wantStarted(t, "a/1", "b/2")
+			h.lands("b/2", "token")
+			h.wantStarted(t, "a/1", "b/2")
+		}},
+		"a queued call that somebody still waits for is made": {limits(1, 1), func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/1", "")
+			h.wants(t, "w1", "b/1", "")
+			h.wants(t, "w2", "b/1", "")
+			h.Release("w1")
+			h.lands("a/1", "token")
+			h.lands("b/1", "token")
+			h.wantWoken(t, "w", "w2")
+		}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { tc.test(t, running(t, tc.limits)) })
+		})
+	}
+}
+
+func TestPoolKeeps(t *testing.T) {
+	tests := map[string]struct {
+		results int
+		test    func(*testing.T, *harness)
+	}{
+		"a result is there until just before its time is up": {10, func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.lands("a/k", "token")
+			h.clock.Step(time.Minute - 1)
+			h.wants(t, "w", "a/k", "token")
+		}},
+		"a result that nobody released in time is gone, and a new call is made": {10, func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.lands("a/k", "token")
+			h.clock.Step(time.Minute)
+			h.wants(t, "w", "a/k", "")
+			h.wantStarted(t, "a/k", "a/k")
+		}},
+		"a landing after an expiry in the same domain keeps its own result": {10, func(t *testing.T, h *harness) {
+			h.wants(t, "w1", "a/1", "")
+			h.wants(t, "w2", "a/2", "")
+			h.lands("a/1", "first")
+			h.clock.Step(time.Minute)
+			h.lands("a/2", "second")
+			h.wants(t, "w2", "a/2", "second")
+			want := flight.Stats{Results: 1, Domains: map[string]flight.DomainStats{"a": {Results: 1}}}
+			if diff := cmp.Diff(want, h.Stats()); diff != "" {
+				t.Errorf("stats (-want +got):\n%s", diff)
+			}
+		}},
+		"beyond the bound the oldest result goes": {2, func(t *testing.T, h *harness) {
+			for _, key := range []string{"a/1", "a/2", "a/3"} {
+				h.wants(t, key, key, "")
+				h.lands(key, "token")
+			}
+			h.wants(t, "a/2", "a/2", "token")
+			h.wants(t, "a/3", "a/3", "token")
+			h.wants(t, "a/1", "a/1", "")
+		}},
+		"beyond the bound the domain that keeps the most loses, not the oldest": {3, func(t *testing.T, h *harness) {
+			for _, key := range []string{"small/1", "greedy/1", "greedy/2", "greedy/3"} {
+				h.wants(t, key, key, "")
+				h.lands(key, "token")
+			}
+			h.wants(t, "small/1", "small/1", "token")
+			h.wants(t, "greedy/2", "greedy/2", "token")
+			h.wants(t, "greedy/1", "greedy/1", "")
+		}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tc.test(t, running(t, flight.Limits{Total: 9, PerDomain: 9, Keep: time.Minute, Results: tc.results}))
+			})
+		})
+	}
+}
+
+func TestPoolDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, flight.Limits{Total: 1, PerDomain: 1, Keep: time.Hour, Results: 9})
+		for _, key := range []string{"a/1", "a/2"} {
+			h.Ask(ask{Key: key, Domain: "a", Waiter: key, Timeout: 20 * time.Second, Do: h.call(key)})
+		}
+		synctest.Wait()
+		// The bubble's own clock passes only when everything in it blocks.
+		<-time.NewTimer(20 * time.Second).C
+		synctest.Wait()
+		h.wantWoken(t, "a/1")
+		h.wantStarted(t, "a/1", "a/2")
+		if got, _ := h.asks("a/1", "a/1"); !errors.Is(got.Err, context.DeadlineExceeded) {
+			t.Errorf("a call at its deadline returned %v, want %v", got.Err, context.DeadlineExceeded)
+		}
+		// The second one's time began when it left the queue.
+		<-time.NewTimer(20*time.Second - 1).C
+		synctest.Wait()
+		h.wantWoken(t, "a/1")
+		<-time.NewTimer(1).C
+		synctest.Wait()
+		h.wantWoken(t, "a/1", "a/2")
+	})
+}
+
+func TestPoolRun(t *testing.T) {
+	t.Run("what is asked before Run starts with it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := idle(roomy())
+			h.wants(t, "w1", "a/1", "")
+			h.wants(t, "w2", "a/2", "")
+			h.wantStarted(t)
+			h.run(t)
+			if got := h.Stats().Running; got != 2 {
+				t.Errorf("%d calls run, want 2", got)
+			}
+			h.lands("a/1", "first")
+			h.lands("a/2", "second")
+			h.wants(t, "w1", "a/1", "first")
+			h.wants(t, "w2", "a/2", "second")
+		})
+	})
+	t.Run("what is released before Run leaves nothing behind", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := idle(roomy())
+			h.wants(t, "w", "a/k", "")
+			h.Release("w")
+			h.wantEmpty(t)
+		})
+	})
+	t.Run("a shutdown cancels calls under way, and wakes nobody with what they return", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := running(t, flight.Limits{Total: 2, PerDomain: 2, Keep: time.Minute, Results: 9})
+			for _, key := range []string{"a/1", "a/2", "a/3"} {
+				h.wants(t, key, key, "")
+			}
+			h.lands("a/1", "token")
+			h.stop()
+			synctest.Wait()
+			h.wantWoken(t, "a/1")
+			h.wantStarted(t, "a/1", "a/2", "a/3")
+			if err := <-h.ended; err != nil {
+				t.Errorf("Run returned %v, want nil", err)
+			}
+			h.wantEmpty(t)
+		})
+	})
+	t.Run("Run returns only after calls that ignore their context", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := running(t, roomy())
+			stubborn := make(chan struct{})
+			h.Ask(ask{Key: "k", Waiter: "w", Timeout: time.Hour, Do: func(context.Context) answer {
+				<-stubborn
+				return answer{Text: "late"}
+			}})
+			h.stop()
+			synctest.Wait()
+			select {
+			case err := <-h.ended:
+				t.Errorf("Run returned %v while a call was under way", err)
+			default:
+			}
+			close(stubborn)
+			synctest.Wait()
+			if err := <-h.ended; err != nil {
+				t.Errorf("Run returned %v, want nil", err)
+			}
+			h.wantWoken(t)
+		})
+	})
+	t.Run("nothing starts after the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := running(t, roomy())
+			h.stop()
+			synctest.Wait()
+			h.wants(t, "w", "a/k", "")
+			h.wantStarted(t)
+			h.wantEmpty(t)
+		})
+	})
+	t.Run("nothing starts between the cancellation and the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := running(t, roomy())
+			h.stop() // Run hasn't been scheduled since
+			h.Ask(ask{Key: "k", Waiter: "w", Timeout: time.Hour, Do: h.call("k")})
+			synctest.Wait()
+			h.wantStarted(t)
+		})
+	})
+	t.Run("a pool runs once", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := running(t, roomy())
+			if err := h.Run(t.Context()); err == nil {
+				t.Error("a second Run returned nil, want an error")
+			}
+		})
+	})
+}
+
+func TestPoolStats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, flight.Limits{Total: 3, PerDomain: 2, Keep: time.Minute, Results: 9})
+		for _, key := range []string{"a/1", "a/2", "a/3", "b/1", "b/2"} {
+			h.wants(t, key, key, "")
+		}
+		h.wants(t, "another", "b/1", "")
+		want := flight.Stats{Running: 3, Queued: 2, Domains: map[string]flight.DomainStats{
+			"a": {Running: 2, Queued: 1}, "b": {Running: 1, Queued: 1},
+		}}
+		if diff := cmp.Diff(want, h.Stats()); diff != "" {
+			t.Errorf("stats (-want +got):\n%s", diff)
+		}
+		h.lands("b/1", "token")
+		h.lands("a/1", "token")
+		for _, w := range []string{"a/2", "a/3", "b/2"} {
+			h.Release(w)
+		}
+		want = flight.Stats{Running: 3, Results: 3, Domains: map[string]flight.DomainStats{
+			"a": {Running: 2, Results: 1}, "b": {Running: 1, Results: 2},
+		}}
+		if diff := cmp.Diff(want, h.Stats()); diff != "" {
+			t.Errorf("stats after the landings (-want +got):\n%s", diff)
+		}
+		for _, key := range []string{"a/2", "a/3", "b/2"} {
+			h.lands(key, "token")
+		}
+		for _, w := range []string{"a/1", "b/1", "another"} {
+			h.Release(w)
+		}
+		h.wantEmpty(t)
+	})
+}
+
+// TestPoolCrowd has many workers ask, collect and leave at the same time: each
+// gets the result of its own key, and nothing stays behind.
+func TestPoolCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wakes := map[int]chan struct{}{}
+		for w := range 200 {
+			wakes[w] = make(chan struct{}, 1)
+		}
+		clock := &stepClock{now: time.Unix(1_800_000_000, 0)}
+		pool := flight.New[int, int, int](flight.Limits{Total: 8, PerDomain: 3, Keep: time.Minute, Results: 1000},
+			clock, func(w int) { wakes[w] <- struct{}{} })
+		ctx, stop := context.WithCancel(t.Context())
+		var pooled, workers sync.WaitGroup
+		pooled.Go(func() { _ = pool.Run(ctx) })
+		for w := range 200 {
+			workers.Go(func() {
+				key := w % 50
+				a := flight.Ask[int, int, int]{Key: key, Domain: fmt.Sprint(key % 5), Waiter: w, Timeout: time.Hour,
+					Do: func(context.Context) int { return key * key }}
+				got, state := pool.Ask(a)
+				for state == flight.Pending {
+					<-wakes[w]
+					got, state = pool.Ask(a)
+				}
+				if got != key*key {
+					t.Errorf("waiter %d got %d, want %d", w, got, key*key)
+				}
+				pool.Release(w)
+			})
+		}
+		workers.Wait()
+		if diff := cmp.Diff(flight.Stats{Domains: map[string]flight.DomainStats{}}, pool.Stats()); diff != "" {
+			t.Errorf("stats of an empty pool (-want +got):\n%s", diff)
+		}
+		stop()
+		pooled.Wait()
+	})
+}
+
+func TestNewRefusesLimitsThatWouldWaitForEver(t *testing.T) {
+	tests := map[string]flight.Limits{
+		"no flight in all":     {PerDomain: 1, Keep: 1, Results: 1},
+		"no flight per domain": {Total: 1, Keep: 1, Results: 1},
+		"no time to collect":   {Total: 1, PerDomain: 1, Results: 1},
+		"no place for results": {Total: 1, PerDomain: 1, Keep: 1},
+	}
+	for name, limits := range tests {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("New returned, want a panic")
+				}
+			}()
+			flight.New[string, string, answer](limits, &stepClock{}, func(string) {})
+		})
+	}
+}

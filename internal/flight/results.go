@@ -1,0 +1,75 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flight
+
+import (
+	"container/list"
+	"slices"
+	"time"
+)
+
+// A wait is one waiter's claim on one flight, and then on its result.
+type wait[K, W comparable, R any] struct {
+	key    K
+	waiter W
+	domain *domain[K, W, R]
+	flight *flight[K, W, R] // nil once landed: its Do may hold a credential
+	state  State
+	result R
+	until  time.Time     // when a Done result is dropped
+	place  *list.Element // in Pool.kept, of a Done result
+}
+
+// keep turns a wait into a result to collect and makes room for it.
+func (p *Pool[K, W, R]) keep(w *wait[K, W, R], result R) {
+	w.state, w.result, w.flight = Done, result, nil
+	w.until = p.clock.Now().Add(p.limits.Keep)
+	w.place = p.kept.PushBack(w)
+	w.domain.results++
+	if p.kept.Len() > p.limits.Results {
+		p.evict()
+	}
+}
+
+// evict drops the oldest result of the domain that keeps the most: a tenant
+// that doesn't collect its results loses its own and nobody else's.
+func (p *Pool[K, W, R]) evict() {
+	most := 0
+	for _, d := range p.domains {
+		most = max(most, d.results)
+	}
+	for e := p.kept.Front(); e != nil; e = e.Next() {
+		if w := e.Value.(*wait[K, W, R]); w.domain.results == most {
+			p.forget(w)
+			return
+		}
+	}
+}
+
+// expire drops the results that nobody has released in time. They all keep for
+// equally long, so the list is in the order of their ends.
+func (p *Pool[K, W, R]) expire() {
+	now := p.clock.Now()
+	for e := p.kept.Front(); e != nil; e = p.kept.Front() {
+		w := e.Value.(*wait[K, W, R])
+		if now.Before(w.until) {
+			return
+		}
+		p.forget(w)
+	}
+}
+
+// forget drops a waiter's wait or result.
+func (p *Pool[K, W, R]) forget(w *wait[K, W, R]) {
+	delete(p.waits, w.waiter)
+	if w.state == Done {
+		p.kept.Remove(w.place)
+		w.domain.results--
+		p.drop(w.domain)
+		return
+	}
+	f := w.flight
+	f.waits = slices.DeleteFunc(f.waits, func(o *wait[K, W, R]) bool { return o == w })
+	p.abandon(f)
+}

@@ -1,0 +1,118 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sts
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tokenrequest.dev/operator/internal/oautherr"
+)
+
+const (
+	// maxMetadata bounds how many documents are kept.
+	maxMetadata = 1024
+	// metadataFresh is how long a document is used without a question.
+	metadataFresh = 24 * time.Hour
+	// metadataStaleRetry is how long an old document is used before a refresh
+	// that failed is tried again.
+	metadataStaleRetry = 5 * time.Minute
+)
+
+type metadataKey struct{ authority, transport string }
+
+type knownMetadata struct {
+	Metadata
+	fresh time.Time // until when it is used without a question
+}
+
+// Known returns the authority's metadata when no call is needed for it: that of
+// Entra, computed, or that of a discovery of the last 24 hours.
+func (c *Client) Known(authority string, t Transport) (Metadata, bool) {
+	if m, ok := entra(authority); ok {
+		return m, true
+	}
+	m, ok := c.remembered(metadataKey{trimAuthority(authority), t.Identity()})
+	if !ok || !c.now().Before(m.fresh) {
+		return Metadata{}, false
+	}
+	return m.Metadata, true
+}
+
+// Discover returns the authority's metadata, with a call if it isn't Known: for
+// OpenID Connect's document, and where the server has none, for that of RFC
+// 8414. An old document is better than none: it is used while discovery fails,
+// whatever the reason, unless ctx was cancelled.
+func (c *Client) Discover(ctx context.Context, authority string, t Transport) (Metadata, *oautherr.Error) {
+	if err := c.CheckURL(authority); err != nil {
+		return Metadata{}, err
+	}
+	if m, ok := c.Known(authority, t); ok {
+		return m, nil
+	}
+	key := metadataKey{trimAuthority(authority), t.Identity()}
+	m, err := c.fetchMetadata(ctx, key.authority, t)
+	if err == nil {
+		return c.remember(key, m, metadataFresh), nil
+	}
+	if old, ok := c.remembered(key); ok && !err.Canceled() {
+		return c.remember(key, old.Metadata, metadataStaleRetry), nil
+	}
+	return Metadata{}, err
+}
+
+// fetchMetadata asks for the document at the places where it may be.
+func (c *Client) fetchMetadata(ctx context.Context, authority string, t Transport) (Metadata, *oautherr.Error) {
+	openID, oauth, err := metadataURLs(authority)
+	if err != nil {
+		return Metadata{}, err
+	}
+	answer, err := c.exchange(ctx, call{method: http.MethodGet, url: openID, transport: t})
+	if isNotHere(err) {
+		answer, err = c.exchange(ctx, call{method: http.MethodGet, url: oauth, transport: t})
+	}
+	if err != nil {
+		return Metadata{}, err
+	}
+	return c.egress.parseMetadata(answer.body, authority)
+}
+
+// isNotHere reports an answer which says that the document isn't at this place:
+// a 404 in any dress, such as Keycloak's {"error":"Realm does not exist"}. After
+// any other a second call would only add to a server's troubles.
+func isNotHere(err *oautherr.Error) bool {
+	return err != nil && err.Class == oautherr.Configuration &&
+		err.Reason != oautherr.ReasonEndpointRefused && err.Reason != oautherr.ReasonConnectionFailed
+}
+
+// metadataURLs returns where an authority's documents are: OpenID Connect
+// appends to the path (Discovery 1.0 section 4), RFC 8414 puts the well-known
+// part before it (section 3.1).
+func metadataURLs(authority string) (openID, oauth string, refused *oautherr.Error) {
+	u, err := url.Parse(authority)
+	if err != nil || u.RawQuery != "" || u.ForceQuery {
+		return "", "", oautherr.Refused(oautherr.ReasonEndpointRefused, "the authority has a query")
+	}
+	origin := "https://" + u.Host
+	return authority + "/.well-known/openid-configuration",
+		origin + "/.well-known/oauth-authorization-server" + u.EscapedPath(), nil
+}
+
+func trimAuthority(authority string) string { return strings.TrimSuffix(authority, "/") }
+
+func (c *Client) remembered(key metadataKey) (knownMetadata, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.metadata.get(key)
+}
+
+func (c *Client) remember(key metadataKey, m Metadata, fresh time.Duration) Metadata {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.metadata.put(key, knownMetadata{Metadata: m, fresh: c.now().Add(fresh)})
+	return m
+}

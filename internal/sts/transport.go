@@ -1,0 +1,105 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sts
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"tokenrequest.dev/operator/internal/oautherr"
+)
+
+// Transport is how an endpoint is reached and whom it has to convince. The zero
+// value trusts the system's roots and uses the proxy of the environment.
+type Transport struct {
+	// RootCAs are PEM certificates; empty means the system's.
+	RootCAs []byte
+	// ProxyURL is an http or https URL without a user; empty means HTTPS_PROXY
+	// and NO_PROXY of the environment.
+	ProxyURL string
+}
+
+// Identity returns a hash of the transport, the same in every process: calls
+// with different trust don't share what they learn.
+func (t Transport) Identity() string {
+	size := binary.BigEndian.AppendUint64(nil, uint64(len(t.RootCAs)))
+	sum := sha256.Sum256(slices.Concat(size, t.RootCAs, []byte(t.ProxyURL)))
+	return hex.EncodeToString(sum[:])
+}
+
+const (
+	// maxTransports bounds the connection pools that are kept.
+	maxTransports = 128
+	// connectTimeout leaves time for the retry within the default deadline; a
+	// lost SYN is sent again after 1 s and 3 s.
+	connectTimeout   = 5 * time.Second
+	handshakeTimeout = 5 * time.Second
+	idleTimeout      = 90 * time.Second
+	idlePerHost      = 8
+	idleInAll        = 64
+	maxHeader        = 64 << 10
+	// A peer that vanished without a word otherwise stays in the HTTP/2 pool and
+	// fails every request until TCP gives up, minutes later (golang/go#36026).
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
+)
+
+// transport returns the connection pool for t. Each trust root and proxy has
+// its own, so that no connection serves a request which trusts less.
+func (c *Client) transport(t Transport) (*http.Transport, *oautherr.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := t.Identity()
+	if known, ok := c.transports.get(id); ok {
+		return known, nil
+	}
+	made, refused := c.egress.newTransport(t)
+	if refused != nil {
+		return nil, refused
+	}
+	if forgotten, full := c.transports.put(id, made); full {
+		forgotten.CloseIdleConnections()
+	}
+	return made, nil
+}
+
+func (e egress) newTransport(t Transport) (*http.Transport, *oautherr.Error) {
+	trust := &tls.Config{MinVersion: tls.VersionTLS12}
+	if len(t.RootCAs) > 0 {
+		trust.RootCAs = x509.NewCertPool()
+		if !trust.RootCAs.AppendCertsFromPEM(t.RootCAs) {
+			return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "the CA bundle holds no PEM certificate")
+		}
+	}
+	proxy := http.ProxyFromEnvironment
+	if t.ProxyURL != "" {
+		u, err := url.Parse(t.ProxyURL)
+		if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+			return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "the proxy is not an http or https URL without a user")
+		}
+		proxy = http.ProxyURL(u)
+	}
+	dialer := &net.Dialer{Timeout: connectTimeout, ControlContext: e.control}
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        trust,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		MaxIdleConns:           idleInAll,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true,
+	}, nil
+}

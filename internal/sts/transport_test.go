@@ -1,0 +1,141 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sts_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+func TestTransportIdentity(t *testing.T) {
+	known := map[string]sts.Transport{}
+	for _, transport := range []sts.Transport{
+		{}, {RootCAs: []byte("ab")}, {ProxyURL: "ab"}, {RootCAs: []byte("a"), ProxyURL: "b"}, {RootCAs: []byte("b"), ProxyURL: "a"},
+	} {
+		id := transport.Identity()
+		if other, twice := known[id]; twice {
+			t.Errorf("%v and %v are both %s", transport, other, id)
+		}
+		known[id] = transport
+		if again := transport.Identity(); again != id {
+			t.Errorf("%v is %s and then %s", transport, id, again)
+		}
+	}
+	// Part of keys that outlive the process.
+	const zero = "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc"
+	if got := (sts.Transport{}).Identity(); got != zero {
+		t.Errorf("the zero transport is %s, want %s", got, zero)
+	}
+}
+
+func TestTransportsDoNotShareConnections(t *testing.T) {
+	s := serve(t, answers(200, success))
+	client := sts.New(options())
+	if _, err := client.Token(t.Context(), s.request()); err != nil {
+		t.Fatalf("asking: %v", err)
+	}
+	untrusting := s.request()
+	untrusting.Transport = sts.Transport{}
+	_, err := client.Token(t.Context(), untrusting)
+	wantConnectionFailed(t, err)
+}
+
+func TestTransportKeepsConnections(t *testing.T) {
+	s := serve(t, answers(200, success))
+	client := sts.New(options())
+	for range 2 {
+		if _, err := client.Token(t.Context(), s.request()); err != nil {
+			t.Fatalf("asking: %v", err)
+		}
+	}
+	if a, b := s.requests[0].RemoteAddr, s.requests[1].RemoteAddr; a != b {
+		t.Errorf("the second request came from %s, want it on the connection of the first, %s", b, a)
+	}
+}
+
+func TestTransportsAreBounded(t *testing.T) {
+	s := serve(t, answers(200, success))
+	client := sts.New(options())
+	if _, err := client.Token(t.Context(), s.request()); err != nil {
+		t.Fatalf("asking: %v", err)
+	}
+	other := s.request()
+	for i := range 128 {
+		// Refused when dialled, which is after its transport was made.
+		other.Transport.ProxyURL = fmt.Sprintf("http://169.254.0.1:%d", i+1)
+		_, err := client.Token(t.Context(), other)
+		wantRefusal(t, err, "the host has a link-local address")
+	}
+	<-s.closed // the idle connection of the transport that was forgotten
+}
+
+func TestTransportUsesItsProxy(t *testing.T) {
+	s := serve(t, answers(200, success))
+	through := &proxy{}
+	through.leadTo(s)
+	proxyServer := httptest.NewServer(through)
+	t.Cleanup(proxyServer.Close)
+
+	request := s.request()
+	request.Endpoint = "https://example.com/token" // a name of httptest's certificate
+	request.Transport.ProxyURL = proxyServer.URL
+
+	if _, err := sts.New(options()).Token(t.Context(), request); err != nil {
+		t.Fatalf("asking through a proxy: %v", err)
+	}
+	if diff := cmp.Diff([]string{"CONNECT example.com:443"}, through.asked()); diff != "" {
+		t.Errorf("the proxy was asked for (-want +got):\n%s", diff)
+	}
+
+	t.Run("a proxy on loopback is refused like any other address", func(t *testing.T) {
+		_, err := sts.New(strict()).Token(t.Context(), request)
+		wantRefusal(t, err, "the host has a loopback address, and the operator does not allow those")
+	})
+	t.Run("a link-local endpoint isn't asked for through a proxy", func(t *testing.T) {
+		linkLocal := request
+		linkLocal.Endpoint = "https://169.254.169.254/token"
+		before := len(through.asked())
+		_, err := sts.New(options()).Token(t.Context(), linkLocal)
+		wantRefusal(t, err, "the host has a link-local address")
+		if got := len(through.asked()); got != before {
+			t.Errorf("the proxy was asked %d times more", got-before)
+		}
+	})
+}
+
+func TestTransportUsesTheEnvironmentsProxy(t *testing.T) {
+	s := serve(t, answers(200, success))
+	environmentProxy.leadTo(s)
+	request := s.request()
+	request.Endpoint = "https://example.com/token"
+	if _, err := sts.New(options()).Token(t.Context(), request); err != nil {
+		t.Fatalf("asking through a proxy: %v", err)
+	}
+	if diff := cmp.Diff([]string{"CONNECT example.com:443"}, environmentProxy.asked()); diff != "" {
+		t.Errorf("the proxy was asked for (-want +got):\n%s", diff)
+	}
+}
+
+func TestTransportReportsAProxyThatRefuses(t *testing.T) {
+	s := serve(t, answers(200, success))
+	refusing := httptest.NewServer(answers(http.StatusProxyAuthRequired, tokenCanary))
+	t.Cleanup(refusing.Close)
+	request := s.request()
+	request.Endpoint = "https://example.com/token"
+	request.Transport.ProxyURL = refusing.URL
+	_, err := sts.New(options()).Token(t.Context(), request)
+	wantConnectionFailed(t, err)
+	if !strings.Contains(err.Detail, "wants credentials") {
+		t.Errorf("the detail is %q, want that the proxy wants credentials", err.Detail)
+	}
+	wantNoCanary(t, "the error", show(t, *err))
+	s.wantCalls(t, 0)
+}

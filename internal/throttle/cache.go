@@ -1,0 +1,206 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package throttle answers one question: may this request be sent to the token service now? It remembers what the service
+// answered in three separate stores, so that many short-lived entries of one sort never evict another's:
+//
+//   - the rate gate (429, Retry-After) of a client and its scopes, which nothing opens before its time;
+//   - the error gate (5xx, timeouts, connections) of a client with one credential and account, growing exponentially;
+//   - the negative cache (400, 401, 403) of one whole request, growing until the credential or the inputs change.
+//
+// Every entry belongs to a tenancy domain, and no domain can shut, fill or evict another's. Time is an argument. Nothing
+// here is a token, a secret or a response body; what a caller wants to see again is a value of its own type.
+package throttle
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// rewindTolerance is how far behind the latest time a caller may be without the clock having gone back: callers read the
+// clock before they wait for the lock, and NTP slews.
+const rewindTolerance = time.Second
+
+// Limits bounds each of the three stores. A field of zero or less takes its default: 256 entries per domain, 1024 in all.
+type Limits struct {
+	// PerDomain is the number of entries that one tenancy domain may hold in a store.
+	PerDomain int
+	// Total is the number of entries that a store may hold. As long as a domain holds no more than its even share of it,
+	// no other domain evicts its entries.
+	Total int
+}
+
+// Failure is what the caller learnt from one failed request.
+type Failure[E any] struct {
+	// Kind selects the gate. A value that isn't one of the three counts as Unavailable.
+	Kind Kind
+	// RetryAfter is what the server asked for; more than an hour counts as one hour. Zero or less: not said.
+	RetryAfter time.Duration
+	// Propagating marks a refusal that directories give for some minutes after a change, of a credential that changed
+	// recently: it is asked again after 5 to 60 s instead of 1 to 10 min.
+	Propagating bool
+	// Attempts counts the failures in a row that the caller already knew of before this one, for example from a status
+	// after a restart. The larger of this and what is remembered counts.
+	Attempts int
+	// Remember is handed back by every Verdict of the gate. It is written to storage as JSON, hence holds no secret.
+	Remember E
+}
+
+// Verdict is the answer for one request at one time.
+type Verdict[E any] struct {
+	// Open says that the request may be sent. All other fields are zero then.
+	Open bool
+	// Kind is the gate that is shut; of several, the one that opens last.
+	Kind Kind
+	// Until is when that gate opens, Since when it was shut, both in whole seconds, UTC. Until is exact: who waits with
+	// others behind one gate adds a spread of its own.
+	Until, Since time.Time
+	// Attempts counts the failures in a row, at least one.
+	Attempts int
+	// Remembered is what the failure that shut the gate brought along.
+	Remembered E
+}
+
+// Cache holds the gates. Create it with New; its methods may be called by any number of goroutines. A caller asks Admit
+// before it mints an assertion or opens a connection, and reports how the request ended with Remember or Succeeded:
+//
+//	if v := cache.Admit(request, now, forced); !v.Open {
+//		return v.Remembered, v.Until
+//	}
+//	token, failure := send(request)
+//	if failure != nil {
+//		return cache.Remember(request, *failure, now)
+//	}
+//	cache.Succeeded(request, now)
+type Cache[E any] struct {
+	mu          sync.Mutex
+	rate        *store[E]
+	unavailable *store[E]
+	refused     *store[E]
+	latest      time.Time // the latest time seen
+	version     uint64
+}
+
+// New returns an empty Cache, all of whose gates are open.
+func New[E any](l Limits) *Cache[E] {
+	if l.PerDomain <= 0 {
+		l.PerDomain = 256
+	}
+	if l.Total <= 0 {
+		l.Total = 1024
+	}
+	return &Cache[E]{rate: newStore[E](l), unavailable: newStore[E](l), refused: newStore[E](l)}
+}
+
+// Admit says whether the request may be sent now. A forced request passes over the error gate and the negative cache, never
+// over the rate gate: a Retry-After binds even an impatient owner.
+func (c *Cache[E]) Admit(r Request, now time.Time, forced bool) Verdict[E] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(now)
+	shut := c.rate.holding(newEntry[E](Rate, r), now)
+	if !forced {
+		for _, s := range []struct {
+			kind  Kind
+			store *store[E]
+		}{{Unavailable, c.unavailable}, {Refused, c.refused}} {
+			e := newEntry[E](s.kind, r)
+			if found, ok := s.store.get(e.Domain, e.Key()); ok && found.Until.After(now) {
+				shut = append(shut, found)
+			}
+		}
+	}
+	if len(shut) == 0 {
+		return Verdict[E]{Open: true}
+	}
+	return slices.MaxFunc(shut, byUntil).verdict()
+}
+
+// Remember shuts the gate that the failure belongs to and returns it. A failure that arrives while the gate is shut was
+// admitted before, and is the same outage: it may prolong the gate, never shorten it, and doesn't make it grow.
+func (c *Cache[E]) Remember(r Request, f Failure[E], now time.Time) Verdict[E] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(now)
+	if !f.Kind.known() {
+		f.Kind = Unavailable
+	}
+	s := c.storeOf(f.Kind)
+	s.purge(now)
+
+	e := newEntry[E](f.Kind, r)
+	key := e.Key()
+	old, known := s.get(e.Domain, key)
+	attempts := min(max(f.Attempts, 0), mostAttempts-1) + 1
+	if known && old.Until.After(now) {
+		attempts = max(attempts, old.Attempts)
+	} else if known {
+		attempts = max(attempts, min(old.Attempts, mostAttempts-1)+1)
+	}
+	e.Since, e.Until = floorSecond(now), ceilSecond(now.Add(f.window(attempts)))
+	e.Remembered = f.Remember
+	if known && old.Until.After(e.Until) {
+		e = old
+	}
+	e.Attempts = attempts
+	s.put(key, e)
+	if f.Kind.persisted() {
+		c.version++
+	}
+	return e.verdict()
+}
+
+// Succeeded forgets the failures of the request's error gate and of its negative entry, so that the next ones start from
+// the smallest window. A rate gate that is shut stays so until its time: a token that was on its way when the server asked
+// for patience takes nothing back.
+func (c *Cache[E]) Succeeded(r Request, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(now)
+	for _, kind := range []Kind{Rate, Unavailable, Refused} {
+		e := newEntry[E](kind, r)
+		s, key := c.storeOf(kind), e.Key()
+		found, ok := s.get(e.Domain, key)
+		shut := ok && found.Until.After(now)
+		if !ok || kind == Rate && shut {
+			continue
+		}
+		s.drop(e.Domain, key)
+		if shut && kind.persisted() {
+			c.version++
+		}
+	}
+}
+
+// List returns every entry whose gate is shut now, the negative cache's too, in the order of their keys.
+func (c *Cache[E]) List(now time.Time) []Entry[E] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(now)
+	return shutEntries(now, c.rate, c.unavailable, c.refused)
+}
+
+// observe keeps the latest time and, when the clock went back, puts entries from the future on the present clock.
+func (c *Cache[E]) observe(now time.Time) {
+	if now.After(c.latest.Add(-rewindTolerance)) {
+		c.latest = laterOf(c.latest, now)
+		return
+	}
+	c.latest = now
+	for _, s := range []*store[E]{c.rate, c.unavailable, c.refused} {
+		s.rewind(now)
+	}
+}
+
+// storeOf returns the store of a known kind.
+func (c *Cache[E]) storeOf(k Kind) *store[E] {
+	switch k {
+	case Rate:
+		return c.rate
+	case Refused:
+		return c.refused
+	default:
+		return c.unavailable
+	}
+}

@@ -1,0 +1,113 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package configmap
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"tokenrequest.dev/operator/internal/throttle"
+)
+
+// mostBytes bounds keys and values together. An object may have 1 MiB, of which managed fields take their part.
+const mostBytes = 512 << 10
+
+// Reason says why stored data can't be used.
+type Reason string
+
+const (
+	// Unreadable: the value isn't the JSON of a gate.
+	Unreadable Reason = "Unreadable"
+	// Misnamed: the value is a gate, but of another name than its key's, so one of the two was changed.
+	Misnamed Reason = "Misnamed"
+)
+
+// Problem is one data key that can't be used. It never tells what the value is.
+type Problem struct {
+	// Key is the data key.
+	Key string
+	// Reason is why.
+	Reason Reason
+}
+
+// datum is one data key with its value and what decides whether it stays when there is too much.
+type datum struct {
+	key, value, domain string
+}
+
+func (d datum) size() int { return len(d.key) + len(d.value) }
+
+// encode returns the ConfigMap's data: one line of JSON per gate, within mostBytes.
+func encode[E any](entries []throttle.Entry[E]) (map[string]string, error) {
+	soonest := slices.SortedStableFunc(slices.Values(entries), func(a, b throttle.Entry[E]) int { return a.Until.Compare(b.Until) })
+	data := make([]datum, 0, len(soonest))
+	for _, e := range soonest {
+		value, err := line(e)
+		if err != nil {
+			return nil, fmt.Errorf("encoding gate %s: %w", e.Key(), err)
+		}
+		data = append(data, datum{key: e.Key(), value: value, domain: e.Domain})
+	}
+	stored := map[string]string{}
+	for _, d := range fit(data, mostBytes) {
+		stored[d.key] = d.value
+	}
+	return stored, nil
+}
+
+// line returns the JSON of v on one line, with &, < and > as they are: scopes are URLs and are to be read by people.
+func line(v any) (string, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(text.String(), "\n"), nil
+}
+
+// fit drops data until the rest has no more than limit bytes: always of the domain that has the most bytes, so that long
+// scopes of one tenant don't push out another's gates, and there what comes first.
+func fit(data []datum, limit int) []datum {
+	total, shares := 0, map[string]int{}
+	for _, d := range data {
+		total += d.size()
+		shares[d.domain] += d.size()
+	}
+	for total > limit {
+		heaviest := slices.MaxFunc(slices.Sorted(maps.Keys(shares)), func(a, b string) int { return shares[a] - shares[b] })
+		i := slices.IndexFunc(data, func(d datum) bool { return d.domain == heaviest })
+		total -= data[i].size()
+		shares[heaviest] -= data[i].size()
+		data = slices.Delete(data, i, i+1)
+	}
+	return data
+}
+
+// decode returns the gates that the ConfigMap holds, and what in it can't be used.
+func decode[E any](object *corev1.ConfigMap) ([]throttle.Entry[E], []Problem) {
+	var entries []throttle.Entry[E]
+	var problems []Problem
+	for _, key := range slices.Sorted(maps.Keys(object.Data)) {
+		var e throttle.Entry[E]
+		switch err := json.Unmarshal([]byte(object.Data[key]), &e); {
+		case err != nil: // it may quote the value, so it goes no further
+			problems = append(problems, Problem{Key: key, Reason: Unreadable})
+		case e.Key() != key:
+			problems = append(problems, Problem{Key: key, Reason: Misnamed})
+		default:
+			entries = append(entries, e)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(object.BinaryData)) {
+		problems = append(problems, Problem{Key: key, Reason: Unreadable})
+	}
+	return entries, problems
+}

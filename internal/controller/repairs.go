@@ -1,0 +1,87 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"tokenrequest.dev/operator/internal/schedule"
+)
+
+// A Secret that was deleted or edited is repaired at once, but not for ever: two writers that fight
+// over one Secret have brought clusters down (cert-manager#4846: 25,000 requests; cert-manager#6714:
+// 48,000).
+const (
+	// freeRepairs are made without delay.
+	freeRepairs = 3
+	// firstRepairDelay follows them, and doubles with each further repair up to longestRepairDelay.
+	firstRepairDelay   = 10 * time.Second
+	longestRepairDelay = 10 * time.Minute
+	// repairMemory is how long after its last repair an object is forgotten.
+	repairMemory = 30 * time.Minute
+)
+
+// Repairs remembers how often each object's Secret had to be repaired lately. Make it with
+// NewRepairs; it is safe for concurrent use.
+type Repairs struct {
+	mu   sync.Mutex
+	made map[types.UID]repair
+}
+
+type repair struct {
+	count int
+	last  time.Time
+}
+
+// NewRepairs returns a memory of no repairs.
+func NewRepairs() *Repairs { return &Repairs{made: map[types.UID]repair{}} }
+
+// hold says until when the next repair has to wait, and whether it has to.
+func (r *Repairs) hold(a *attempt) (time.Time, bool) {
+	if !isRepair(a) {
+		return time.Time{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	made := r.made[a.request.UID]
+	if made.count < freeRepairs || a.now.Sub(made.last) > repairMemory {
+		return time.Time{}, false
+	}
+	delay := min(firstRepairDelay<<min(made.count-freeRepairs, 10), longestRepairDelay)
+	until := made.last.Add(delay)
+	return until, a.now.Before(until)
+}
+
+// note counts a repair that was made.
+func (r *Repairs) note(a *attempt) {
+	if !isRepair(a) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for uid, made := range r.made {
+		if a.now.Sub(made.last) > repairMemory {
+			delete(r.made, uid)
+		}
+	}
+	r.made[a.request.UID] = repair{count: r.made[a.request.UID].count + 1, last: a.now}
+}
+
+// isRepair tells the work that only somebody else's hand on the Secret causes from what is ours.
+func isRepair(a *attempt) bool {
+	switch a.decision.Why {
+	case schedule.WhySecretMissing:
+		token := a.request.Status.Token
+		return token != nil && token.SecretName == a.request.SecretName()
+	case schedule.WhySecretDrifted:
+		return true
+	case schedule.WhyNothing:
+		return a.holding.Secret != nil // labels and annotations alone
+	default:
+		return false
+	}
+}

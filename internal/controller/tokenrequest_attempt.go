@@ -1,0 +1,244 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/schedule"
+	"tokenrequest.dev/operator/internal/secret"
+	"tokenrequest.dev/operator/internal/sts"
+	"tokenrequest.dev/operator/internal/throttle"
+)
+
+// attempt is what one reconcile of one request finds out, phase by phase. It holds values only, so
+// that what follows from it can be computed and tested without a cluster.
+type attempt struct {
+	request *stsv1alpha1.TokenRequest
+	issuer  *stsv1alpha1.IssuerSpec
+	now     time.Time
+	inputs  string
+
+	// Known once the token Secret was looked at.
+	holding  secret.Holding
+	content  secret.Content
+	decision schedule.Decision
+
+	// Known once the credential was read.
+	credential *credential.Credential
+	claims     string
+	attempted  string
+	endpoint   string // empty until discovery has told
+	method     sts.AuthMethod
+}
+
+func newAttempt(request *stsv1alpha1.TokenRequest, now time.Time) *attempt {
+	a := &attempt{request: request, issuer: request.Spec.Issuer, now: now}
+	if a.issuer != nil {
+		a.inputs = secret.Inputs(a.issuer, &request.Spec)
+	}
+	return a
+}
+
+func (a *attempt) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: a.request.Namespace, Name: a.request.Name}
+}
+
+func (a *attempt) secretKey() types.NamespacedName {
+	return types.NamespacedName{Namespace: a.request.Namespace, Name: a.request.SecretName()}
+}
+
+// hold takes in the Secret that was found under the wanted name.
+func (a *attempt) hold(h secret.Holding) {
+	a.holding = h
+	a.content = h.Inspect(a.request)
+}
+
+// looked says that some attempt before this one has already written a status.
+func (a *attempt) looked() bool { return len(a.request.Status.Conditions) > 0 }
+
+// matches says that the Secret holds a token that was asked for as the spec asks now.
+func (a *attempt) matches() bool {
+	return a.content.Intact && secret.SameHash(a.content.Record.Inputs, a.inputs)
+}
+
+// valid says that the Secret holds a token that matches the spec and hasn't expired.
+func (a *attempt) valid() bool { return a.matches() && !a.expired() }
+
+func (a *attempt) expired() bool {
+	expiry := a.content.Record.ExpiresAt
+	return !expiry.IsZero() && !a.now.Before(expiry)
+}
+
+// refreshAt is when the token in the Secret is due. A refreshBefore counts at once, without a new
+// token; else the plan that was made when the token came still holds.
+func (a *attempt) refreshAt() time.Time {
+	record := a.content.Record
+	if a.request.Spec.RefreshBefore == nil {
+		return record.RefreshAt
+	}
+	return schedule.RefreshAt(a.life(record.IssuedAt, lifetime(record)), string(a.request.UID))
+}
+
+func lifetime(record secret.Record) time.Duration {
+	if record.ExpiresAt.IsZero() {
+		return 0
+	}
+	return record.ExpiresAt.Sub(record.IssuedAt)
+}
+
+// life is a token's life as the schedule wants it.
+func (a *attempt) life(issuedAt time.Time, lifetime time.Duration) schedule.Token {
+	life := schedule.Token{IssuedAt: issuedAt, Lifetime: lifetime}
+	if before := a.request.Spec.RefreshBefore; before != nil {
+		life.RefreshBefore = &before.Duration
+	}
+	return life
+}
+
+// record is what will be written down about a token that the STS has just given.
+func (a *attempt) record(token *sts.Token) secret.Record {
+	life := a.life(token.IssuedAt, token.Lifetime)
+	life.RefreshIn = token.RefreshIn
+	life.First = a.holding.State == secret.Free && a.request.Status.Token == nil
+	return secret.NewRecord(token, secret.Plan{
+		RefreshAt: schedule.RefreshAt(life, string(a.request.UID)),
+		Inputs:    a.inputs,
+	})
+}
+
+// forced is the refresh that a person has asked for and that wasn't acknowledged yet, or "".
+func (a *attempt) forced() string {
+	asked := a.request.Annotations[stsv1alpha1.AnnotationRefreshRequestedAt]
+	// The acknowledgement in the status is cut to its schema's length, so the comparison is too.
+	acknowledged := stsv1alpha1.TokenRequestStatus{LastHandledRefreshAt: asked}
+	acknowledged.Bound()
+	if acknowledged.LastHandledRefreshAt == a.request.Status.LastHandledRefreshAt {
+		return ""
+	}
+	return asked
+}
+
+// facts are what the schedule decides on. The last failure counts only against the very same
+// attempt: same inputs, same version of the credential.
+func (a *attempt) facts() schedule.Facts {
+	f := schedule.Facts{
+		Suspended:   a.request.Spec.Suspend,
+		SecretFound: a.holding.State != secret.Free && a.holding.State != secret.Foreign,
+		Intact:      a.content.Intact,
+		Matches:     a.matches(),
+		Forced:      a.forced() != "",
+	}
+	if a.content.Intact {
+		f.IssuedAt = a.content.Record.IssuedAt
+		f.RefreshAt = a.refreshAt()
+		f.ExpiresAt = a.content.Record.ExpiresAt
+	}
+	if last := a.request.Status.LastError; last != nil {
+		f.Owed = strings.HasPrefix(last.Attempted, a.asked())
+	}
+	if next := a.request.Status.NextAttemptAt; next != nil && a.failedBefore() {
+		f.Retry = &schedule.Retry{At: next.Time}
+	}
+	return f
+}
+
+// failedBefore says that the last failure was of this very attempt.
+func (a *attempt) failedBefore() bool {
+	last := a.request.Status.LastError
+	return last != nil && a.attempted != "" && last.Attempted == a.attempted
+}
+
+// asked is the first half of an attempt's name: what is asked.
+func (a *attempt) asked() string { return "v1:" + digest(a.inputs) + "-" }
+
+// identify names the attempt: what is asked, over which trust root and with which version of the
+// credential.
+func (a *attempt) identify(c *credential.Credential) {
+	a.credential = c
+	a.attempted = a.asked() + digest(c.Identity, c.Transport.Identity())
+}
+
+// digest makes one short word of its parts, none of which contains a NUL.
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// domain is the tenancy domain: no key of one namespace meets a key of another's.
+func (a *attempt) domain() string { return "ns/" + a.request.Namespace }
+
+// gate is the attempt as the throttle knows it. Before discovery the authority stands in for the
+// token endpoint.
+func (a *attempt) gate() throttle.Request {
+	endpoint := a.endpoint
+	if endpoint == "" {
+		endpoint = string(a.issuer.Authority)
+	}
+	return throttle.Request{
+		Domain:     a.domain(),
+		Endpoint:   endpoint,
+		ClientID:   a.credential.ClientID,
+		Scopes:     a.scopes(),
+		Trust:      a.credential.Transport.Identity(),
+		Credential: a.credential.Identity,
+		Claims:     a.claims,
+		Inputs:     a.inputs,
+	}
+}
+
+func (a *attempt) scopes() []string { return plain(a.request.Spec.Scopes) }
+
+// subject names the objects that a remedy points at.
+func (a *attempt) subject() oautherr.Subject {
+	if a.issuer == nil {
+		return oautherr.Subject{Request: "TokenRequest " + a.key().String()}
+	}
+	authority := string(a.issuer.Authority)
+	if authority == "" {
+		authority = string(a.issuer.TokenEndpoint)
+	}
+	s := oautherr.Subject{
+		Host:      host(a.endpoint),
+		ClientID:  a.issuer.ClientID,
+		Request:   "TokenRequest " + a.key().String(),
+		Issuer:    "spec.issuer",
+		Authority: authority,
+		Scopes:    strings.Join(a.scopes(), " "),
+	}
+	if s.Host == "" {
+		s.Host = host(authority)
+	}
+	if a.credential != nil {
+		s.ClientID = a.credential.ClientID
+		s.Credential = a.credential.Description
+	}
+	return s
+}
+
+// host is the host of a URL, with its port where it has one.
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+func plain[S ~string](list []S) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}

@@ -1,0 +1,143 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/sts"
+	"tokenrequest.dev/operator/internal/throttle"
+)
+
+const (
+	// defaultTimeout bounds one call to an STS where the issuer says nothing.
+	defaultTimeout = 20 * time.Second
+	// flightGrace is how long after its deadline a call whose answer nobody delivered is looked
+	// for again. It only matters when a wake-up got lost.
+	flightGrace = 10 * time.Second
+)
+
+// Answer is what a call to an STS brought: a token, or an error with the gate that remembers it, or
+// a problem that kept the call from being made.
+type Answer struct {
+	token   *sts.Token
+	verdict throttle.Verdict[*oautherr.Error]
+	problem *credential.Problem
+	// endpoint is where the call went, as discovery told.
+	endpoint string
+	// called is false when a gate that discovery led to was shut.
+	called bool
+}
+
+func (a *attempt) timeout() time.Duration {
+	if a.issuer.Timeout != nil {
+		return a.issuer.Timeout.Duration
+	}
+	return defaultTimeout
+}
+
+// call is the call to the STS, as a closure over values: it runs outside the workers and must not
+// see the attempt change. It finds the endpoint, asks the gates again under that name, and has the
+// gates remember what comes of it before anybody else can ask.
+func (r *Reconciler) call(a *attempt, timeout time.Duration) func(context.Context) Answer {
+	flown := *a
+	return func(ctx context.Context) Answer {
+		if answer, done := r.discover(ctx, &flown); done {
+			return answer
+		}
+		token, e := r.STS.Token(ctx, sts.Request{
+			Endpoint:     flown.endpoint,
+			Auth:         flown.method,
+			ClientID:     flown.credential.ClientID,
+			ClientSecret: flown.credential.Secret,
+			Scopes:       flown.scopes(),
+			Resources:    plain(flown.request.Spec.Resources),
+			Claims:       flown.claims,
+			Parameters:   flown.parameters(),
+			Transport:    flown.credential.Transport,
+			Timeout:      timeout,
+		})
+		if e != nil {
+			return r.remember(&flown, e)
+		}
+		r.Gates.Succeeded(flown.gate(), r.Clock.Now())
+		return Answer{token: token, endpoint: flown.endpoint, called: true}
+	}
+}
+
+// discover finds the endpoint of an authority that wasn't known without a call. Done means that the
+// token is not to be asked for.
+func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
+	if a.endpoint != "" {
+		return Answer{}, false
+	}
+	meta, e := r.STS.Discover(ctx, string(a.issuer.Authority), a.credential.Transport)
+	if e != nil {
+		return r.remember(a, e), true
+	}
+	a.endpoint = meta.TokenEndpoint
+	a.method = authMethod(a, meta)
+	if problem := a.credential.Permits(hostname(a.endpoint)); problem != nil {
+		return Answer{problem: problem, endpoint: a.endpoint}, true
+	}
+	if v := r.Gates.Admit(a.gate(), r.Clock.Now(), a.forced() != ""); !v.Open {
+		return Answer{verdict: v, endpoint: a.endpoint}, true
+	}
+	return Answer{}, false
+}
+
+// remember has the gate that an error belongs to remember it. A call that was cancelled tells
+// nothing about the STS, and the pool discards its answer.
+func (r *Reconciler) remember(a *attempt, e *oautherr.Error) Answer {
+	kind, remembers := gateKind(e)
+	if !remembers {
+		return Answer{verdict: throttle.Verdict[*oautherr.Error]{Remembered: e}, endpoint: a.endpoint}
+	}
+	now := r.Clock.Now()
+	failure := throttle.Failure[*oautherr.Error]{
+		Kind:        kind,
+		RetryAfter:  e.RetryAfter,
+		Propagating: e.Propagating,
+		Remember:    e,
+	}
+	if last := a.request.Status.LastError; a.failedBefore() {
+		failure.Attempts = int(last.Attempts)
+		failure.Propagating = e.Propagating && last.FirstSeen != nil && now.Sub(last.FirstSeen.Time) < freshness
+	}
+	return Answer{verdict: r.Gates.Remember(a.gate(), failure, now), endpoint: a.endpoint, called: true}
+}
+
+// refusal is the outcome of an answer without a token.
+func (a *attempt) refusal(answer Answer) outcome {
+	if answer.endpoint != "" {
+		a.endpoint = answer.endpoint
+	}
+	if p := answer.problem; p != nil {
+		return outcome{kind: blocked, reason: p.Reason, message: p.Message}
+	}
+	o := remembered(answer.verdict)
+	o.called = answer.called
+	return o
+}
+
+func (a *attempt) parameters() map[string]string {
+	parameters := make(map[string]string, len(a.request.Spec.Parameters))
+	for name, value := range a.request.Spec.Parameters {
+		parameters[name] = string(value)
+	}
+	return parameters
+}
+
+// hostname is the host of a URL without its port.
+func hostname(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

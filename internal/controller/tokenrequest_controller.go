@@ -1,0 +1,151 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controller is the Kubernetes glue: it reads TokenRequests, has the packages below it
+// decide and ask, and writes Secrets and statuses.
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/flight"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/sts"
+	"tokenrequest.dev/operator/internal/throttle"
+)
+
+// +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests,verbs=get;list;watch
+// +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// STS is the client that the reconciler asks for tokens; sts.Client is one.
+type STS interface {
+	// Known returns an authority's metadata where that needs no call.
+	Known(authority string, t sts.Transport) (sts.Metadata, bool)
+	// Discover returns an authority's metadata.
+	Discover(ctx context.Context, authority string, t sts.Transport) (sts.Metadata, *oautherr.Error)
+	// CheckURL refuses an address that may not be called.
+	CheckURL(address string) *oautherr.Error
+	// Token asks for a token, with one POST.
+	Token(ctx context.Context, r sts.Request) (*sts.Token, *oautherr.Error)
+}
+
+// Flights are the calls under way; the key is domain and attempt.
+type Flights = flight.Pool[string, types.NamespacedName, Answer]
+
+// Gates are what the STSs have asked for, and what they have refused.
+type Gates = throttle.Cache[*oautherr.Error]
+
+// GateStore keeps gates beyond this process.
+type GateStore interface {
+	// Load restores the gates; it is called once, before the first call to an STS.
+	Load(ctx context.Context) error
+	// Sync returns when every gate that is shut by now is stored.
+	Sync(ctx context.Context) error
+}
+
+// Reconciler keeps the Secret of each TokenRequest holding a valid token. Every field is required.
+//
+// One reconcile goes through the phases of tokenrequest_phases.go, which end in one outcome; the
+// status is computed from that and written at most once. A worker never waits for an STS: the call
+// is a flight, and its answer wakes the request.
+type Reconciler struct {
+	// Client reads TokenRequests and our own Secrets from the cache, seeing its own writes, and
+	// writes.
+	Client client.Client
+	// Live reads from the API server itself.
+	Live client.Reader
+	// Credentials reads what issuers refer to.
+	Credentials credential.Resolver
+	// STS asks for tokens.
+	STS STS
+	// Flights runs the calls.
+	Flights *Flights
+	// Gates says whether a call may be made.
+	Gates *Gates
+	// Store keeps the gates.
+	Store GateStore
+	// Repairs remembers the Secrets that others keep changing.
+	Repairs *Repairs
+	// Events tells people.
+	Events events.EventRecorder
+	// Clock is the one clock.
+	Clock clock.PassiveClock
+}
+
+// Reconcile brings one request a step further.
+func (r *Reconciler) Reconcile(ctx context.Context, request *stsv1alpha1.TokenRequest) (ctrl.Result, error) {
+	a := newAttempt(request, r.Clock.Now())
+	if !request.DeletionTimestamp.IsZero() {
+		// The garbage collector takes the Secret along; to make it anew would have a foreground
+		// deletion never end (argo-cd#16925).
+		r.Flights.Release(a.key())
+		return outcome{kind: gone}.result(time.Time{}, a.now), nil
+	}
+	o, err := r.run(ctx, a)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.conclude(ctx, a, o)
+}
+
+// conclude writes the status that follows from an outcome, if it differs from what is there, and
+// says when to look again.
+func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.Result, error) {
+	if o.kind == pending || o.kind == gone {
+		return o.result(o.retry, a.now), nil
+	}
+	if o.kind == failed {
+		r.persistGates(ctx, a)
+	}
+	if o.kind == settled || o.kind == issued {
+		if err := r.dropFormer(ctx, a); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	status := nextStatus(a, o)
+	if !equality.Semantic.DeepEqual(a.request.Status, status) {
+		if err := r.writeStatus(ctx, a, status); err != nil {
+			return ctrl.Result{}, client.IgnoreNotFound(err)
+		}
+		r.announce(ctx, a, o, status)
+	}
+	return o.result(wake(a, o, status), a.now), nil
+}
+
+func (r *Reconciler) writeStatus(ctx context.Context, a *attempt, status stsv1alpha1.TokenRequestStatus) error {
+	after := a.request.DeepCopy()
+	after.Status = status
+	if err := r.Client.Status().Patch(ctx, after, client.MergeFrom(a.request)); err != nil {
+		return fmt.Errorf("patching the status of TokenRequest %s: %w", a.key(), err)
+	}
+	return nil
+}
+
+// persistTimeout bounds how long a worker waits for the gates to be stored.
+const persistTimeout = 10 * time.Second
+
+// persistGates stores the gates before a status shows one of them, so that whoever sees Throttled
+// knows that a restart won't forget it. Failing that, the status still tells the truth of now.
+func (r *Reconciler) persistGates(ctx context.Context, a *attempt) {
+	bounded, cancel := context.WithTimeout(ctx, persistTimeout)
+	defer cancel()
+	if err := r.Store.Sync(bounded); err != nil {
+		log.FromContext(ctx).Error(err, "Storing the throttle gates")
+		r.warn(a, reasonThrottleNotDurable, "The gate couldn't be stored: a restart of the operator would forget it. See the operator's log for the cause.")
+	}
+}

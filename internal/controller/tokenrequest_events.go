@@ -1,0 +1,85 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+const (
+	// reasonThrottleNotDurable is the event for a gate that could not be stored.
+	reasonThrottleNotDurable = "ThrottleNotDurable"
+	// actionAcquire is the action of every event about a token.
+	actionAcquire = "AcquireToken"
+	// longestNote is what the events API allows.
+	longestNote = 1024
+)
+
+// announce tells people of a change: a failure, another failure, a recovery, and the end of what
+// somebody asked for. An ordinary issue or refresh is no news.
+func (r *Reconciler) announce(ctx context.Context, a *attempt, o outcome, after stsv1alpha1.TokenRequestStatus) {
+	if o.kind == failed && o.called {
+		log.FromContext(ctx).Info("STS gave no token", "why", a.decision.Why, "host", a.subject().Host, "reason", o.err.Reason,
+			"class", o.err.Class, "httpStatus", o.err.HTTPStatus, "codes", o.err.Codes, "correlationID", o.err.CorrelationID,
+			"traceID", o.err.TraceID, "attempts", o.attempts)
+	}
+	before, now := transition(a.request.Status, after, stsv1alpha1.ConditionIssued)
+	switch {
+	case now.Status == metav1.ConditionFalse && (before.Status != now.Status || before.Reason != now.Reason):
+		r.warn(a, now.Reason, now.Message)
+	case now.Status == metav1.ConditionTrue && before.Status == metav1.ConditionFalse:
+		r.note(a, now.Reason, "The token is back: "+now.Message)
+	case o.kind == issued && a.forced() != "":
+		r.note(a, now.Reason, "The token was refreshed as the annotation asked: "+now.Message)
+	}
+	before, now = transition(a.request.Status, after, stsv1alpha1.ConditionReady)
+	expired := now.Status == metav1.ConditionFalse && now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason
+	expiring := now.Status == metav1.ConditionTrue && before.Status == metav1.ConditionTrue && before.Message != now.Message && !isIssued(after)
+	if expired || expiring {
+		r.warn(a, now.Reason, now.Message)
+	}
+}
+
+func isIssued(s stsv1alpha1.TokenRequestStatus) bool {
+	return meta.IsStatusConditionTrue(s.Conditions, stsv1alpha1.ConditionIssued)
+}
+
+// transition is a condition before and after; its zero value stands for one that isn't there.
+func transition(before, after stsv1alpha1.TokenRequestStatus, kind string) (was, is metav1.Condition) {
+	if c := meta.FindStatusCondition(before.Conditions, kind); c != nil {
+		was = *c
+	}
+	if c := meta.FindStatusCondition(after.Conditions, kind); c != nil {
+		is = *c
+	}
+	return was, is
+}
+
+func (r *Reconciler) warn(a *attempt, reason, message string) {
+	r.Events.Eventf(a.request, nil, corev1.EventTypeWarning, reason, actionAcquire, "%s", bounded(message))
+}
+
+func (r *Reconciler) note(a *attempt, reason, message string) {
+	r.Events.Eventf(a.request, nil, corev1.EventTypeNormal, reason, actionAcquire, "%s", bounded(message))
+}
+
+// bounded cuts a message to what an event's note may be, at the edge of a rune.
+func bounded(message string) string {
+	if len(message) <= longestNote {
+		return message
+	}
+	cut := longestNote
+	for !utf8.RuneStart(message[cut]) {
+		cut--
+	}
+	return message[:cut]
+}

@@ -1,0 +1,282 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/flight"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/schedule"
+	"tokenrequest.dev/operator/internal/secret"
+	"tokenrequest.dev/operator/internal/sts"
+	"tokenrequest.dev/operator/internal/throttle"
+)
+
+// phase is one step of a reconcile. It adds to the attempt, and either goes on or ends with an
+// outcome. Its error is the Kubernetes API's alone.
+type phase func(context.Context, *attempt) (outcome, error)
+
+// run takes the phases in order until one has an outcome.
+func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
+	for _, next := range []phase{r.observe, r.decide, r.check, r.contest, r.resolve, r.admit, r.acquire} {
+		if o, err := next(ctx, a); err != nil || o.kind != goOn {
+			return o, err
+		}
+	}
+	return outcome{}, fmt.Errorf("reconciling TokenRequest %s: the last phase had no outcome", a.key())
+}
+
+// observe looks at the Secret under the wanted name. The cache holds what carries our label; only a
+// request that was looked at before asks the API server itself about a Secret that isn't there,
+// because only then can it be a stranger's, or one of ours that lost its label.
+func (r *Reconciler) observe(ctx context.Context, a *attempt) (outcome, error) {
+	s := &corev1.Secret{}
+	err := r.Client.Get(ctx, a.secretKey(), s)
+	if apierrors.IsNotFound(err) && a.looked() {
+		err = r.Live.Get(ctx, a.secretKey(), s)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		a.hold(secret.Hold(a.request, nil))
+	case err != nil:
+		return outcome{}, fmt.Errorf("reading Secret %s: %w", a.secretKey(), err)
+	default:
+		a.hold(secret.Hold(a.request, s))
+	}
+	return outcome{}, nil
+}
+
+// decide asks the schedule whether a token is due.
+func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
+	a.decision = schedule.Decide(a.facts(), a.now)
+	switch {
+	case a.decision.Due:
+		return outcome{}, nil
+	case a.decision.Why == schedule.WhySuspended:
+		return outcome{kind: suspended, retry: a.decision.At}, nil
+	case a.decision.Why == schedule.WhyBackoff:
+		return outcome{kind: waiting, retry: a.decision.At}, nil
+	case !a.content.Dressed:
+		return r.redress(ctx, a)
+	}
+	return outcome{kind: settled, retry: a.decision.At}, nil
+}
+
+// check refuses what the API server couldn't see is wrong, and what the API knows and this version
+// doesn't do.
+func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
+	if message := unsupported(a.request); message != "" {
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonUnsupportedFeature, message: message}, nil
+	}
+	claims, ok := decodeClaims(string(a.request.Spec.Claims))
+	if !ok {
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonInvalidClaims, message: "spec.claims is neither a JSON object nor the base64 form of one. Copy it unchanged from status.lastError.claims or from the WWW-Authenticate header."}, nil
+	}
+	a.claims = claims
+	return outcome{}, nil
+}
+
+// contest makes sure, before a token is asked for, that it will have a place to go.
+func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
+	if a.holding.State == secret.Foreign {
+		return conflict(a, a.holding.Holder()), nil
+	}
+	if message := a.holding.Unusable(a.request); message != "" {
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: message}, nil
+	}
+	if at, wait := r.Repairs.hold(a); wait {
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, retry: at, message: fmt.Sprintf(
+			"Secret %s is deleted or changed again and again. Find out by whom: kubectl get secret %s -o yaml --show-managed-fields; another token follows, at ever longer intervals.",
+			a.request.SecretName(), a.request.SecretName())}, nil
+	}
+	if a.holding.State != secret.Free {
+		return outcome{}, nil
+	}
+	elder, err := r.elder(ctx, a.request)
+	if err != nil || elder == "" {
+		return outcome{}, err
+	}
+	return conflict(a, "TokenRequest "+elder), nil
+}
+
+func conflict(a *attempt, holder string) outcome {
+	return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, message: fmt.Sprintf(
+		"Secret %s belongs to %s. Choose another spec.secret.name, or delete that Secret, or annotate it with %s: %s.",
+		a.request.SecretName(), holder, stsv1alpha1.AnnotationAdoptableBy, a.request.Name)}
+}
+
+// resolve reads the credential, and with its version asks the schedule again: a retry is only
+// waited for when it would ask the very same.
+func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
+	c, problem, err := r.Credentials.Resolve(ctx, a.request.Namespace, a.issuer)
+	switch {
+	case err != nil:
+		return outcome{}, err
+	case problem != nil:
+		return outcome{kind: blocked, reason: problem.Reason, message: problem.Message}, nil
+	}
+	a.identify(c)
+	return r.decide(ctx, a)
+}
+
+// admit asks the gates, before anything is signed or sent. What can be told without a call about
+// the STS's address is told here.
+func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
+	if refusal := r.locate(a); refusal != nil {
+		return *refusal, nil
+	}
+	if v := r.Gates.Admit(a.gate(), a.now, a.forced() != ""); !v.Open {
+		return remembered(v), nil
+	}
+	return outcome{}, nil
+}
+
+// locate finds the token endpoint as far as that needs no call.
+func (r *Reconciler) locate(a *attempt) *outcome {
+	address := string(a.issuer.TokenEndpoint)
+	meta, known := r.STS.Known(string(a.issuer.Authority), a.credential.Transport)
+	if address == "" && known {
+		address = meta.TokenEndpoint
+	}
+	a.endpoint = address
+	a.method = authMethod(a, meta)
+	if address == "" {
+		address = string(a.issuer.Authority)
+	}
+	if e := r.STS.CheckURL(address); e != nil {
+		return &outcome{kind: blocked, reason: string(e.Reason), message: e.Message(a.subject())}
+	}
+	if problem := a.credential.Permits(hostname(address)); problem != nil {
+		return &outcome{kind: blocked, reason: problem.Reason, message: problem.Message}
+	}
+	return nil
+}
+
+// authMethod is how the client proves itself: what the spec says, else what the STS's metadata says.
+func authMethod(a *attempt, meta sts.Metadata) sts.AuthMethod {
+	switch {
+	case a.credential.Secret == "":
+		return sts.AuthNone
+	case a.credential.Method != "":
+		return a.credential.Method
+	}
+	return sts.DefaultAuthMethod(meta)
+}
+
+func remembered(v throttle.Verdict[*oautherr.Error]) outcome {
+	return outcome{kind: failed, err: v.Remembered, since: v.Since, until: v.Until, attempts: v.Attempts}
+}
+
+// acquire asks the STS, or finds that it was asked, and publishes what it said.
+func (r *Reconciler) acquire(ctx context.Context, a *attempt) (outcome, error) {
+	timeout := a.timeout()
+	answer, state := r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
+		Key:     a.domain() + " " + a.attempted,
+		Domain:  a.domain(),
+		Waiter:  a.key(),
+		Timeout: timeout,
+		Do:      r.call(a, timeout),
+	})
+	if state == flight.Pending {
+		return outcome{kind: pending, retry: a.now.Add(timeout + flightGrace)}, nil
+	}
+	if answer.token == nil {
+		r.Flights.Release(a.key())
+		return a.refusal(answer), nil
+	}
+	o, err := r.publish(ctx, a, answer.token)
+	if err == nil {
+		// Not before: a token whose Secret couldn't be written is not asked for twice
+		// (external-secrets#162).
+		r.Flights.Release(a.key())
+	}
+	return o, err
+}
+
+// publish writes the token into its Secret: one write, and no read unless somebody was faster.
+func (r *Reconciler) publish(ctx context.Context, a *attempt, token *sts.Token) (outcome, error) {
+	record := a.record(token)
+	o, err := r.apply(ctx, a, secret.Data(token, record), record)
+	if err != nil || o.kind != goOn {
+		return o, err
+	}
+	r.Repairs.note(a)
+	log.FromContext(ctx).Info("Issued token", "why", a.decision.Why, "secret", a.request.SecretName(), "correlationID", token.CorrelationID)
+	return outcome{kind: issued, called: true}, nil
+}
+
+// redress writes the token that is there once more, with the labels, annotations and owner that the
+// spec wants: that costs no call.
+func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
+	if at, wait := r.Repairs.hold(a); wait {
+		return outcome{kind: settled, retry: at}, nil
+	}
+	o, err := r.apply(ctx, a, a.holding.Data(), a.content.Record)
+	if err != nil || o.kind != goOn {
+		return o, err
+	}
+	r.Repairs.note(a)
+	return outcome{kind: settled}, nil
+}
+
+// apply writes the Secret by server-side apply, with a precondition that protects strangers. When
+// somebody was faster it looks once who that was.
+func (r *Reconciler) apply(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) (outcome, error) {
+	err := r.applyOnce(ctx, a, data, record)
+	if apierrors.IsConflict(err) {
+		s := &corev1.Secret{}
+		if err := r.Live.Get(ctx, a.secretKey(), s); err != nil {
+			return outcome{}, fmt.Errorf("reading Secret %s: %w", a.secretKey(), err)
+		}
+		a.hold(secret.Hold(a.request, s))
+		if a.holding.State == secret.Foreign {
+			return conflict(a, a.holding.Holder()), nil
+		}
+		if message := a.holding.Unusable(a.request); message != "" {
+			return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: message}, nil
+		}
+		err = r.applyOnce(ctx, a, data, record)
+	}
+	switch {
+	case err == nil:
+		a.content = secret.Content{Record: record, Intact: true, Dressed: true}
+		return outcome{}, nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return outcome{kind: gone}, nil
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsRequestEntityTooLargeError(err):
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: fmt.Sprintf(
+			"The API server refuses Secret %s: %s. Correct spec.secret, or have what refuses it allow it.", a.request.SecretName(), refusedFields(err))}, nil
+	}
+	return outcome{}, fmt.Errorf("applying Secret %s: %w", a.secretKey(), err)
+}
+
+func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) error {
+	if a.holding.State == secret.Inherited {
+		if err := r.disinherit(ctx, a.holding.Secret); err != nil {
+			return err
+		}
+	}
+	rendered := secret.Render(a.request, a.holding, data, record)
+	return r.Client.Apply(ctx, rendered, client.FieldOwner(stsv1alpha1.FieldManager), client.ForceOwnership)
+}
+
+// disinherit takes the dead request's owner reference from a Secret. Server-side apply alone can't
+// when another wrote it, a backup tool for one, and Kubernetes allows a single controller.
+func (r *Reconciler) disinherit(ctx context.Context, s *corev1.Secret) error {
+	dead := metav1.GetControllerOf(s).UID
+	after := s.DeepCopy()
+	after.OwnerReferences = slices.DeleteFunc(after.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == dead })
+	return r.Client.Patch(ctx, after, client.MergeFromWithOptions(s, client.MergeFromWithOptimisticLock{}), client.FieldOwner(stsv1alpha1.FieldManager))
+}

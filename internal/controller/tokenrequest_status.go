@@ -1,0 +1,312 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/schedule"
+	"tokenrequest.dev/operator/internal/secret"
+	"tokenrequest.dev/operator/internal/throttle"
+)
+
+// freshness is how long after a failure began a refusal may still be an administrator's change on
+// its way through the directory: "might lead to failure for a couple of minutes" (azure-workload-identity).
+const freshness = 5 * time.Minute
+
+// failure is why a token wasn't issued, as conditions tell it.
+type failure struct {
+	reason, message string
+	permanent       bool
+	throttled       bool
+	interaction     bool
+}
+
+// nextStatus is the status after an outcome: a pure function of the attempt, the outcome and what
+// the status was. It holds no text that changes from one failing attempt to the next but in
+// lastError, so that conditions stay as they are while a failure lasts.
+func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
+	s := *a.request.Status.DeepCopy()
+	s.ObservedGeneration = a.request.Generation
+	s.Token = tokenStatus(a)
+	s.LastError = lastError(a, o)
+	s.NextAttemptAt = stampOf(nextAttemptAt(a, o, s))
+	if asked := a.forced(); asked != "" && (o.kind == issued || o.called) {
+		s.LastHandledRefreshAt = asked
+	}
+
+	f := failureOf(a, o, s)
+	c := conditions{list: s.Conditions, generation: a.request.Generation, now: a.now}
+	c.issued(a, o, f)
+	c.ready(a, o, f)
+	c.present(stsv1alpha1.ConditionThrottled, f != nil && f.throttled, f)
+	c.present(stsv1alpha1.ConditionInteractionRequired, f != nil && f.interaction, f)
+	c.kstatus(a.valid(), f)
+	s.Conditions = c.list
+	s.Bound()
+	return s
+}
+
+// tokenStatus describes the token in the Secret. It is made anew from the Secret's record, so a
+// lost status comes back without a call.
+func tokenStatus(a *attempt) *stsv1alpha1.TokenStatus {
+	if !a.content.Intact {
+		return nil
+	}
+	record := a.content.Record
+	return &stsv1alpha1.TokenStatus{
+		SecretName: a.request.SecretName(),
+		TokenType:  record.TokenType,
+		Scopes:     strings.Fields(record.Scope),
+		IssuedAt:   stampOf(record.IssuedAt),
+		ExpiresAt:  stampOf(record.ExpiresAt),
+		RefreshAt:  stampOf(a.refreshAt()),
+	}
+}
+
+func lastError(a *attempt, o outcome) *stsv1alpha1.TokenError {
+	last := a.request.Status.LastError
+	switch o.kind {
+	case settled, issued:
+		return nil
+	case failed:
+		e := tokenError(o.err, a.subject())
+		e.Attempts = int32(min(o.attempts, 1<<20)) //nolint:gosec // bounded in this line
+		e.Attempted = a.attempted
+		e.FirstSeen, e.LastSeen = stampOf(o.since), stampOf(o.since)
+		if a.failedBefore() && last.FirstSeen != nil {
+			e.FirstSeen = last.FirstSeen
+		}
+		return e
+	default:
+		return last
+	}
+}
+
+func tokenError(e *oautherr.Error, subject oautherr.Subject) *stsv1alpha1.TokenError {
+	return &stsv1alpha1.TokenError{
+		Error:         e.Code,
+		Description:   e.Description,
+		Codes:         e.Codes,
+		Suberror:      e.Suberror,
+		Class:         stsv1alpha1.ErrorClass(e.Class),
+		Remedy:        e.Remedy(subject),
+		HTTPStatus:    int32(e.HTTPStatus), //nolint:gosec // an HTTP status has three digits
+		Claims:        e.Claims,
+		CorrelationID: e.CorrelationID,
+		TraceID:       e.TraceID,
+		Timestamp:     e.Timestamp,
+		ErrorURI:      e.ErrorURI,
+	}
+}
+
+// nextAttemptAt is the one instant of the next step. A blocked request has none: what it waits for
+// is a change, and that wakes it.
+func nextAttemptAt(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
+	switch o.kind {
+	case settled, issued:
+		return a.refreshAt()
+	case failed:
+		return o.until.Add(spreadBehind(a, o))
+	case waiting:
+		return a.request.Status.NextAttemptAt.Time
+	default:
+		return time.Time{}
+	}
+}
+
+// longestSpread bounds how far those who wait behind one gate are spread out after it opens.
+const longestSpread = 30 * time.Second
+
+// spreadBehind is this request's place in the crowd that waits behind a gate, in whole seconds: a
+// tenth of the wait at most, so that nobody who waits for seconds notices.
+func spreadBehind(a *attempt, o outcome) time.Duration {
+	span := min(o.until.Sub(o.since)/10, longestSpread)
+	return schedule.Spread(string(a.request.UID), span).Truncate(time.Second)
+}
+
+// failureOf says why there is no new token, or nil when one isn't owed. While a retry is waited
+// for, the conditions already tell.
+func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure {
+	switch o.kind {
+	case failed:
+		fresh := o.err.Propagating && s.LastError.FirstSeen != nil && a.now.Sub(s.LastError.FirstSeen.Time) < freshness
+		return &failure{
+			reason:      string(o.err.Reason),
+			message:     o.err.Message(a.subject()),
+			permanent:   o.err.Permanent() || o.err.Propagating && !fresh,
+			throttled:   o.err.Kind() == oautherr.KindRateLimited,
+			interaction: o.err.Class == oautherr.InteractionRequired,
+		}
+	case blocked:
+		return &failure{reason: o.reason, message: o.message, permanent: true}
+	case waiting:
+		before := meta.FindStatusCondition(a.request.Status.Conditions, stsv1alpha1.ConditionIssued)
+		if before == nil {
+			return nil
+		}
+		there := func(kind string) bool { return meta.IsStatusConditionTrue(a.request.Status.Conditions, kind) }
+		return &failure{
+			reason:      before.Reason,
+			message:     before.Message,
+			permanent:   there(stsv1alpha1.ConditionStalled),
+			throttled:   there(stsv1alpha1.ConditionThrottled),
+			interaction: there(stsv1alpha1.ConditionInteractionRequired),
+		}
+	default:
+		return nil
+	}
+}
+
+// wake is when this object has to be looked at again, though nothing else happens: at its next
+// attempt, at its token's expiry, or when that draws near while the refresh fails, for readiness to
+// say so on time.
+func wake(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
+	next := o.retry
+	sooner := func(t time.Time) {
+		if t.After(a.now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if s.NextAttemptAt != nil {
+		sooner(s.NextAttemptAt.Time)
+	}
+	if a.valid() {
+		sooner(a.content.Record.ExpiresAt)
+		if o.kind == failed || o.kind == waiting || o.kind == blocked {
+			sooner(nearExpiry(a.content.Record))
+		}
+	}
+	return next
+}
+
+// nearExpiry is when a failing refresh begins to be urgent: a tenth of the token's life before its
+// end, and two minutes where the life allows, since a kubelet takes up to 90 s to carry a new token
+// into a pod.
+func nearExpiry(record secret.Record) time.Time {
+	if record.ExpiresAt.IsZero() {
+		return time.Time{}
+	}
+	life := lifetime(record)
+	return record.ExpiresAt.Add(-min(max(life/10, 2*time.Minute), life/4))
+}
+
+func stampOf(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t}
+}
+
+// conditions edits a list of conditions; an entry's transition time moves only with its status.
+type conditions struct {
+	list       []metav1.Condition
+	generation int64
+	now        time.Time
+}
+
+func (c *conditions) set(kind string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&c.list, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: c.generation, LastTransitionTime: metav1.NewTime(c.now),
+	})
+}
+
+// issued tells the outcome of the last acquisition.
+func (c *conditions) issued(a *attempt, o outcome, f *failure) {
+	switch {
+	case f != nil:
+		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionFalse, f.reason, f.message)
+	case o.kind == suspended:
+		before := meta.FindStatusCondition(c.list, stsv1alpha1.ConditionIssued)
+		if before == nil && !a.content.Intact {
+			c.set(stsv1alpha1.ConditionIssued, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
+				"spec.suspend is true: no token has been asked for.")
+			return
+		}
+		if before != nil {
+			c.set(stsv1alpha1.ConditionIssued, before.Status, before.Reason, before.Message)
+			return
+		}
+		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionTrue, stsv1alpha1.ReasonTokenIssued, issuedMessage(a))
+	default:
+		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionTrue, stsv1alpha1.ReasonTokenIssued, issuedMessage(a))
+	}
+}
+
+func issuedMessage(a *attempt) string {
+	s := a.subject()
+	if s.ClientID == "" {
+		return fmt.Sprintf("%s issued a token.", s.Host)
+	}
+	return fmt.Sprintf("%s issued a token to client %s.", s.Host, s.ClientID)
+}
+
+// ready tells whether a pod that mounts the Secret has what the spec asks for.
+func (c *conditions) ready(a *attempt, o outcome, f *failure) {
+	name := a.request.SecretName()
+	switch {
+	case a.valid():
+		message := fmt.Sprintf("Secret %s holds a valid token.", name)
+		if near := nearExpiry(a.content.Record); f != nil && !near.IsZero() && !a.now.Before(near) {
+			message = fmt.Sprintf("Secret %s holds a token that expires at %s, and its refresh is failing: see the condition Issued.",
+				name, a.content.Record.ExpiresAt.Format(time.RFC3339))
+		}
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionTrue, stsv1alpha1.ReasonTokenValid, message)
+	case o.kind == suspended:
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
+			fmt.Sprintf("Secret %s holds no valid token, and spec.suspend is true. Set it to false to have a token issued.", name))
+	case a.matches() && f != nil:
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonTokenExpired,
+			fmt.Sprintf("The token in Secret %s has expired. %s", name, f.message))
+	case a.content.Intact && f != nil:
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason,
+			fmt.Sprintf("%s Secret %s still holds the token of the spec before.", f.message, name))
+	case f != nil:
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message)
+	}
+}
+
+// present keeps a condition that is there only while it holds.
+func (c *conditions) present(kind string, holds bool, f *failure) {
+	if !holds {
+		meta.RemoveStatusCondition(&c.list, kind)
+		return
+	}
+	c.set(kind, metav1.ConditionTrue, f.reason, f.message)
+}
+
+// kstatus says, for tools that know nothing of tokens, what becomes of a token that is owed. While
+// the old one is valid nothing is owed to them: an outage of the STS must not fail a rollout.
+func (c *conditions) kstatus(valid bool, f *failure) {
+	owed := f != nil && !valid
+	c.present(stsv1alpha1.ConditionStalled, owed && f.permanent, f)
+	if owed && !f.permanent {
+		c.set(stsv1alpha1.ConditionReconciling, metav1.ConditionTrue, stsv1alpha1.ReasonRetryScheduled,
+			"The operator tries again by itself at status.nextAttemptAt.")
+		return
+	}
+	meta.RemoveStatusCondition(&c.list, stsv1alpha1.ConditionReconciling)
+}
+
+// gateKind is the gate that remembers an error, and whether one does.
+func gateKind(e *oautherr.Error) (throttle.Kind, bool) {
+	switch e.Kind() {
+	case oautherr.KindRateLimited:
+		return throttle.Rate, true
+	case oautherr.KindUnavailable:
+		return throttle.Unavailable, true
+	case oautherr.KindRefused, oautherr.KindPending:
+		return throttle.Refused, true
+	case oautherr.KindNone:
+	}
+	return "", false
+}

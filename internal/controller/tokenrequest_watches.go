@@ -1,0 +1,179 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/credential"
+)
+
+// Indexes over the cached TokenRequests.
+const (
+	indexSecretName = "secretName"
+	indexReferences = "references"
+)
+
+// reconcileTimeout bounds one reconcile. It only does API calls; an STS is never waited for.
+const reconcileTimeout = time.Minute
+
+// Watching is what the controller listens to beside TokenRequests and their Secrets.
+type Watching struct {
+	// Woken carries the requests whose flight has landed.
+	Woken <-chan event.TypedGenericEvent[types.NamespacedName]
+	// Metadata watches Secrets and ConfigMaps that issuers refer to.
+	Metadata metadata.Interface
+	// Namespaces that the operator serves; empty means all.
+	Namespaces []string
+	// Workers is the number of concurrent reconciles.
+	Workers int
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w Watching) error {
+	if err := index(ctx, mgr); err != nil {
+		return err
+	}
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named("tokenrequest").
+		For(&stsv1alpha1.TokenRequest{}).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret)).
+		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: wakeUp})).
+		WatchesRawSource(&credential.Watch{Client: w.Metadata, Namespaces: w.Namespaces, Affected: r.affected, Unsettled: r.unsettled}).
+		WatchesRawSource(&loading{store: r.Store}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: w.Workers, ReconciliationTimeout: reconcileTimeout}).
+		Complete(reconcile.AsReconciler[*stsv1alpha1.TokenRequest](r.Client, r))
+	if err != nil {
+		return fmt.Errorf("setting up the TokenRequest controller: %w", err)
+	}
+	return nil
+}
+
+func index(ctx context.Context, mgr ctrl.Manager) error {
+	indexes := map[string]client.IndexerFunc{
+		indexSecretName: func(o client.Object) []string {
+			return []string{o.(*stsv1alpha1.TokenRequest).SecretName()}
+		},
+		indexReferences: func(o client.Object) []string {
+			issuer := o.(*stsv1alpha1.TokenRequest).Spec.Issuer
+			if issuer == nil {
+				return nil
+			}
+			var keys []string
+			for _, ref := range credential.References(issuer) {
+				keys = append(keys, ref.String())
+			}
+			return keys
+		},
+	}
+	for name, of := range indexes {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, &stsv1alpha1.TokenRequest{}, name, of); err != nil {
+			return fmt.Errorf("indexing TokenRequests by %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// wakeUp enqueues a request whose flight has landed.
+func wakeUp(_ context.Context, e event.TypedGenericEvent[types.NamespacedName], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	q.Add(reconcile.Request{NamespacedName: e.Object})
+}
+
+// requestsOfSecret are the requests that want a Secret of this name, and the one that owns it.
+func (r *Reconciler) requestsOfSecret(ctx context.Context, s client.Object) []reconcile.Request {
+	names := r.indexed(ctx, indexSecretName, s.GetName(), s.GetNamespace())
+	if owner := metav1.GetControllerOf(s); owner != nil && owner.Kind == "TokenRequest" {
+		names = append(names, types.NamespacedName{Namespace: s.GetNamespace(), Name: owner.Name})
+	}
+	requests := make([]reconcile.Request, len(names))
+	for i, name := range names {
+		requests[i].NamespacedName = name
+	}
+	return requests
+}
+
+// affected are the requests that a change of a Secret or ConfigMap concerns: those whose issuer
+// refers to it and, for a Secret, those that want its name and may have found a stranger there. No
+// status is consulted: one that is about to say "failing" would have the wake-up lost.
+func (r *Reconciler) affected(ctx context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
+	names := r.indexed(ctx, indexReferences, ref.String(), namespace)
+	if ref.Kind == "Secret" {
+		names = append(names, r.indexed(ctx, indexSecretName, ref.Name, namespace)...)
+	}
+	return names
+}
+
+// unsettled are the requests that an unseen change could help.
+func (r *Reconciler) unsettled(ctx context.Context) []types.NamespacedName {
+	return r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
+		return !isIssued(request.Status) || !meta.IsStatusConditionTrue(request.Status.Conditions, stsv1alpha1.ConditionReady)
+	})
+}
+
+func (r *Reconciler) indexed(ctx context.Context, index, key, namespace string) []types.NamespacedName {
+	all := func(*stsv1alpha1.TokenRequest) bool { return true }
+	return r.list(ctx, all, client.InNamespace(namespace), client.MatchingFields{index: key})
+}
+
+// list reads names from the cache, in place: nothing of what it is handed is kept or changed.
+func (r *Reconciler) list(ctx context.Context, wanted func(*stsv1alpha1.TokenRequest) bool, options ...client.ListOption) []types.NamespacedName {
+	var list stsv1alpha1.TokenRequestList
+	options = append(options, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if err := r.Client.List(ctx, &list, options...); err != nil {
+		log.FromContext(ctx).Error(err, "Listing TokenRequests from the cache")
+		return nil
+	}
+	var names []types.NamespacedName
+	for i := range list.Items {
+		if wanted(&list.Items[i]) {
+			names = append(names, client.ObjectKeyFromObject(&list.Items[i]))
+		}
+	}
+	return names
+}
+
+// loading is a source without events. A controller starts its sources once it leads and waits for
+// them before its first reconcile, which is just when the gates have to be restored.
+type loading struct {
+	store GateStore
+}
+
+// Start does nothing: there is nothing to listen to.
+func (l *loading) Start(context.Context, workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	return nil
+}
+
+// loadRetry is the time between two tries to restore the gates.
+const loadRetry = time.Second
+
+// WaitForSync restores the gates. It tries until it succeeds or the controller gives up on its
+// sources: without the gates there must be no call.
+func (l *loading) WaitForSync(ctx context.Context) error {
+	return wait.PollUntilContextCancel(ctx, loadRetry, true, func(ctx context.Context) (bool, error) {
+		err := l.store.Load(ctx)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Loading the throttle gates")
+		}
+		return err == nil, nil
+	})
+}

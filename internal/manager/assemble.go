@@ -1,0 +1,132 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	crmanager "sigs.k8s.io/controller-runtime/pkg/manager"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/controller"
+	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/flight"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/sts"
+	"tokenrequest.dev/operator/internal/throttle"
+	"tokenrequest.dev/operator/internal/throttle/configmap"
+)
+
+// ThrottleConfigMap is the name of the ConfigMap, in the operator's namespace, that keeps the gates.
+const ThrottleConfigMap = "tokenrequest-throttle"
+
+// flightLimits bound the calls to STSs. One domain can't take all places, so a dead STS costs its
+// own tenants alone.
+var flightLimits = flight.Limits{Total: 64, PerDomain: 16, Keep: 5 * time.Minute, Results: 4096}
+
+// wakeBuffer is how many woken requests may wait for the queue to take them in.
+const wakeBuffer = 1024
+
+// flushTimeout bounds the last write of the gates.
+const flushTimeout = 5 * time.Second
+
+// assemble makes the parts of the operator and hands them to the manager.
+func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Interface, c Config, clk clock.PassiveClock) error {
+	recorder := mgr.GetEventRecorder(stsv1alpha1.FieldManager)
+	gates := throttle.New[*oautherr.Error](throttle.Limits{})
+	store, err := newStore(mgr, gates, recorder, c, clk)
+	if err != nil {
+		return err
+	}
+	woken := make(chan event.TypedGenericEvent[types.NamespacedName], wakeBuffer)
+	flights := flight.New[string, types.NamespacedName, controller.Answer](flightLimits, clk, func(name types.NamespacedName) {
+		select {
+		case woken <- event.TypedGenericEvent[types.NamespacedName]{Object: name}:
+		case <-ctx.Done():
+		}
+	})
+	reconciler := &controller.Reconciler{
+		Client:      mgr.GetClient(),
+		Live:        mgr.GetAPIReader(),
+		Credentials: credential.Resolver{Reader: mgr.GetAPIReader(), RequireAllowedHosts: c.RequireAllowedHosts},
+		STS:         newSTS(c, clk),
+		Flights:     flights,
+		Gates:       gates,
+		Store:       store,
+		Repairs:     controller.NewRepairs(),
+		Events:      recorder,
+		Clock:       clk,
+	}
+	return errors.Join(
+		mgr.Add(crmanager.RunnableFunc(flights.Run)),
+		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return flush(ctx, store) })),
+		reconciler.SetupWithManager(ctx, mgr, controller.Watching{
+			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Workers: c.MaxConcurrentReconciles,
+		}),
+	)
+}
+
+// newStore keeps the gates in their ConfigMap. It reads and writes without a cache: it has to see
+// what another leader wrote a moment ago.
+func newStore(mgr ctrl.Manager, gates *controller.Gates, recorder events.EventRecorder, c Config, clk clock.PassiveClock) (*configmap.Store[*oautherr.Error], error) {
+	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("making the client of the throttle ConfigMap: %w", err)
+	}
+	key := types.NamespacedName{Namespace: c.OperatorNamespace, Name: ThrottleConfigMap}
+	about := &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
+	}
+	return configmap.New(live, key, gates, clk, func(p configmap.Problem) {
+		recorder.Eventf(about, nil, corev1.EventTypeWarning, "Gate"+string(p.Reason), "LoadGates",
+			"The data key %s isn't a gate as the operator writes it, and is ignored: that client may be called once too early. Leave this ConfigMap to the operator.", p.Key)
+	}), nil
+}
+
+// flush stores the gates once more when the operator stops.
+func flush(ctx context.Context, store controller.GateStore) error {
+	<-ctx.Done()
+	// A context of its own: the other is what has just ended.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := store.Sync(last); err != nil {
+		return fmt.Errorf("storing the throttle gates: %w", err)
+	}
+	return nil
+}
+
+func newSTS(c Config, clk clock.PassiveClock) *sts.Client {
+	return sts.New(sts.Options{
+		Now:              clk.Now,
+		NewCorrelationID: func() string { return string(uuid.NewUUID()) },
+		AllowLoopback:    c.AllowLoopbackAuthorities,
+		DeniedCIDRs:      c.DeniedCIDRs,
+		AllowedHosts:     c.AllowedHosts,
+		UserAgent:        userAgent(),
+	})
+}
+
+// userAgent names the operator and the version that it was built as.
+func userAgent() string {
+	version := "unknown"
+	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
+		version = build.Main.Version
+	}
+	return "tokenrequest-operator/" + version
+}

@@ -1,0 +1,126 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+)
+
+// Config is everything that the operator can be told. Its zero value isn't useful: BindFlags fills
+// in the defaults.
+type Config struct {
+	// OperatorNamespace is where the lease and the throttle ConfigMap live.
+	OperatorNamespace string
+	// LeaderElect makes the operator wait for the lease before it does anything.
+	LeaderElect bool
+	// MetricsBindAddress serves metrics over TLS to those whom the cluster allows; "0" turns it off.
+	MetricsBindAddress string
+	// HealthProbeBindAddress serves /healthz and /readyz; "0" turns it off.
+	HealthProbeBindAddress string
+	// WatchNamespaces are the namespaces that the operator serves; empty means all.
+	WatchNamespaces []string
+	// MaxConcurrentReconciles is the number of workers. They never wait for an STS.
+	MaxConcurrentReconciles int
+	// AllowedHosts are suffixes of the hosts that may be called; empty means all.
+	AllowedHosts []string
+	// DeniedCIDRs are addresses that are never called, beside loopback and link-local ones.
+	DeniedCIDRs []netip.Prefix
+	// AllowLoopbackAuthorities permits calls to loopback addresses, for demos and tests.
+	AllowLoopbackAuthorities bool
+	// RequireAllowedHosts refuses credential Secrets that don't say where they may be sent.
+	RequireAllowedHosts bool
+
+	logging zap.Options
+}
+
+const (
+	defaultNamespace = "tokenrequest-system"
+	defaultWorkers   = 16
+)
+
+// BindFlags declares a flag for each setting, and sets its default.
+func (c *Config) BindFlags(flags *flag.FlagSet) {
+	flags.StringVar(&c.OperatorNamespace, "operator-namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), defaultNamespace),
+		"The namespace of the lease and of the throttle ConfigMap; POD_NAMESPACE where that is set.")
+	flags.BoolVar(&c.LeaderElect, "leader-elect", true,
+		"Wait for the lease before doing anything, so that several replicas may run.")
+	flags.StringVar(&c.MetricsBindAddress, "metrics-bind-address", ":8443",
+		"The address of the metrics, served over TLS to those whom the cluster allows to read them; 0 turns them off.")
+	flags.StringVar(&c.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
+		"The address of /healthz and /readyz; 0 turns them off.")
+	flags.Var((*stringList)(&c.WatchNamespaces), "watch-namespaces",
+		"The namespaces to serve, separated by commas; empty means all.")
+	flags.IntVar(&c.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultWorkers,
+		"The number of workers. They never wait for an STS.")
+	flags.Var((*stringList)(&c.AllowedHosts), "allowed-hosts",
+		"Suffixes of the STS hosts that may be called, separated by commas; empty means all.")
+	flags.Var((*prefixList)(&c.DeniedCIDRs), "denied-cidrs",
+		"Addresses that are never called, separated by commas, beside loopback and link-local ones.")
+	flags.BoolVar(&c.AllowLoopbackAuthorities, "allow-loopback-authorities", false,
+		"Permit calls to loopback addresses, for demos and tests.")
+	flags.BoolVar(&c.RequireAllowedHosts, "require-allowed-hosts", false,
+		"Refuse credential Secrets without the annotation sts.tokenrequest.dev/allowed-hosts.")
+	c.logging.BindFlags(flags)
+}
+
+// validate refuses settings with which the operator would start and then do nothing.
+func (c *Config) validate() error {
+	if c.OperatorNamespace == "" {
+		return errors.New("--operator-namespace is empty: name the namespace that the operator runs in")
+	}
+	if c.MaxConcurrentReconciles < 1 {
+		return fmt.Errorf("--max-concurrent-reconciles is %d: at least one worker is needed", c.MaxConcurrentReconciles)
+	}
+	return nil
+}
+
+// stringList is a flag of values separated by commas.
+type stringList []string
+
+func (l *stringList) String() string { return strings.Join(*l, ",") }
+
+func (l *stringList) Set(value string) error {
+	*l = nil
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}
+
+// prefixList is a flag of CIDR prefixes separated by commas.
+type prefixList []netip.Prefix
+
+func (l *prefixList) String() string {
+	texts := make([]string, len(*l))
+	for i, prefix := range *l {
+		texts[i] = prefix.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+func (l *prefixList) Set(value string) error {
+	var texts stringList
+	if err := texts.Set(value); err != nil {
+		return err
+	}
+	*l = nil
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("%q is no CIDR prefix such as 10.0.0.0/8", text)
+		}
+		*l = append(*l, prefix.Masked())
+	}
+	return nil
+}

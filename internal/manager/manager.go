@@ -1,0 +1,150 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package manager is the composition root: it makes every part of the operator and connects them.
+package manager
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	crmanager "sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+// leaseName is the name of the lease that the leader holds.
+const leaseName = "tokenrequest-operator"
+
+// Run runs the operator until the context ends, and returns once everything has stopped and the
+// gates are stored.
+func Run(ctx context.Context, cluster *rest.Config, c Config) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&c.logging)))
+	cluster = rest.CopyConfig(cluster)
+	// The API server's priority and fairness knows better than a limit here what it can take; a
+	// client-side limit made waits of 5 s the normal case elsewhere (vault-secrets-operator#1000).
+	cluster.QPS = -1
+	mgr, err := newManager(cluster, c)
+	if err != nil {
+		return err
+	}
+	metadataClient, err := metadata.NewForConfig(cluster)
+	if err != nil {
+		return fmt.Errorf("making the metadata client: %w", err)
+	}
+	if err := assemble(ctx, mgr, metadataClient, c, clock.RealClock{}); err != nil {
+		return err
+	}
+	if err := addProbes(mgr); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("filling the scheme: %w", err)
+	}
+	mgr, err := ctrl.NewManager(cluster, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(c),
+		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		LeaderElection:                c.LeaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       c.OperatorNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		HealthProbeBindAddress:        c.HealthProbeBindAddress,
+		Metrics:                       metricsOptions(c),
+		GracefulShutdownTimeout:       ptr.To(shutdownTimeout),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	return mgr, nil
+}
+
+// shutdownTimeout is how long the parts have to stop; it lies within a pod's default grace of 30 s.
+const shutdownTimeout = 20 * time.Second
+
+// cacheOptions keep other people's Secrets out of memory.
+func cacheOptions(c Config) cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{stsv1alpha1.LabelManaged: stsv1alpha1.LabelManagedValue})
+	options := cache.Options{
+		ByObject:         map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: ours}},
+		DefaultTransform: cache.TransformStripManagedFields(),
+	}
+	if len(c.WatchNamespaces) > 0 {
+		options.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range c.WatchNamespaces {
+			options.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return options
+}
+
+func metricsOptions(c Config) metricsserver.Options {
+	return metricsserver.Options{
+		BindAddress:    c.MetricsBindAddress,
+		SecureServing:  true,
+		FilterProvider: filters.WithAuthenticationAndAuthorization,
+		// HTTP/2 stays off here as in the kubebuilder scaffold: CVE-2023-44487, CVE-2023-39325.
+		TLSOpts: []func(*tls.Config){func(t *tls.Config) { t.NextProtos = []string{"http/1.1"} }},
+	}
+}
+
+// addProbes serves liveness, and readiness once the caches have synced. A replica that waits for the
+// lease is ready: it could lead at once.
+func addProbes(mgr ctrl.Manager) error {
+	var synced atomic.Bool
+	ready := func(*http.Request) error {
+		if !synced.Load() {
+			return errors.New("the caches have not synced yet")
+		}
+		return nil
+	}
+	// A runnable that needs no lease is started after the caches have synced.
+	err := errors.Join(
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("caches", ready),
+		mgr.Add(leaseless{func(ctx context.Context) error {
+			synced.Store(mgr.GetCache().WaitForCacheSync(ctx))
+			return nil
+		}}),
+	)
+	if err != nil {
+		return fmt.Errorf("adding the probes: %w", err)
+	}
+	return nil
+}
+
+// leaseless is a runnable that every replica runs, whether it leads or not.
+type leaseless struct {
+	crmanager.RunnableFunc
+}
+
+// NeedLeaderElection is false: see leaseless.
+func (leaseless) NeedLeaderElection() bool { return false }

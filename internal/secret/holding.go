@@ -1,0 +1,151 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package secret
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+// State is whose a Secret is, as a request sees it.
+type State int
+
+// The states.
+const (
+	// Free: nothing of that name exists.
+	Free State = iota
+	// Ours: the request owns it.
+	Ours
+	// Inherited: a request of the same name owned it and is gone; its Secret passes on.
+	Inherited
+	// Consenting: somebody else's, and it names the request in its annotation adoptable-by.
+	Consenting
+	// Foreign: somebody else's, never to be touched.
+	Foreign
+)
+
+// Holding is a Secret under the name that a request wants, and whose it is. The zero value is a
+// free name.
+type Holding struct {
+	State State
+	// Secret is nil when the name is free.
+	Secret *corev1.Secret
+}
+
+// Hold finds out whose a Secret is. A nil Secret is a free name.
+func Hold(request *stsv1alpha1.TokenRequest, s *corev1.Secret) Holding {
+	if s == nil {
+		return Holding{State: Free}
+	}
+	h := Holding{State: Foreign, Secret: s}
+	controller := metav1.GetControllerOf(s)
+	switch {
+	case controller != nil && controller.UID == request.UID:
+		h.State = Ours
+	case controller != nil && isTokenRequest(controller) && controller.Name == request.Name:
+		h.State = Inherited
+	case controller == nil && s.Annotations[stsv1alpha1.AnnotationAdoptableBy] == request.Name:
+		h.State = Consenting
+	}
+	return h
+}
+
+func isTokenRequest(ref *metav1.OwnerReference) bool {
+	return ref.Kind == "TokenRequest" && strings.HasPrefix(ref.APIVersion, stsv1alpha1.Group+"/")
+}
+
+// Holder says, for a Foreign Secret, who has it, in words for a condition.
+func (h Holding) Holder() string {
+	if controller := metav1.GetControllerOf(h.Secret); controller != nil {
+		return fmt.Sprintf("%s %s", controller.Kind, controller.Name)
+	}
+	return "somebody else"
+}
+
+// Unusable says why a Secret that we may write can't take what the request wants, and what to do;
+// it is empty when nothing is in the way. A type can't change in place, and deleting the Secret to
+// change it would leave pods without a token (vault-secrets-operator does that).
+func (h Holding) Unusable(request *stsv1alpha1.TokenRequest) string {
+	switch {
+	case h.Secret == nil:
+		return ""
+	case h.Secret.Immutable != nil && *h.Secret.Immutable:
+		return fmt.Sprintf("Secret %s is immutable. Delete it, or choose another spec.secret.name.", h.Secret.Name)
+	case h.State != Consenting && h.Secret.Type != Type(request):
+		return fmt.Sprintf("Secret %s has the type %s, and Kubernetes can't change it to %s in place. Choose another spec.secret.name, or delete the Secret when no pod needs it.",
+			h.Secret.Name, h.Secret.Type, Type(request))
+	}
+	return ""
+}
+
+// Content is what a Secret holds, judged against what a request wants. The zero value is no token.
+type Content struct {
+	// Record is meaningful only when Intact.
+	Record Record
+	// Intact: the record can be read and the data is as it was written.
+	Intact bool
+	// Dressed: labels, annotations and owner are as the request wants them.
+	Dressed bool
+}
+
+// Inspect reads what a Secret holds. A name that is free or foreign holds no token of ours.
+func (h Holding) Inspect(request *stsv1alpha1.TokenRequest) Content {
+	if h.State == Free || h.State == Foreign {
+		return Content{}
+	}
+	record, readable := ReadRecord(h.Secret)
+	data := h.data(record)
+	intact := readable && len(data[KeyAccessToken]) > 0 &&
+		SameHash(h.Secret.Annotations[stsv1alpha1.AnnotationContent], contentHash(data))
+	if !intact {
+		return Content{}
+	}
+	return Content{Record: record, Intact: true, Dressed: h.dressed(request)}
+}
+
+// Data is the content that an intact Secret holds for its record: to write it again with other
+// labels costs no call to the STS.
+func (h Holding) Data() map[string][]byte {
+	record, _ := ReadRecord(h.Secret)
+	return h.data(record)
+}
+
+func (h Holding) data(record Record) map[string][]byte {
+	data := map[string][]byte{}
+	for _, k := range record.keys() {
+		if v, there := h.Secret.Data[k]; there {
+			data[k] = v
+		}
+	}
+	return data
+}
+
+func (h Holding) dressed(request *stsv1alpha1.TokenRequest) bool {
+	if h.State == Inherited {
+		return false
+	}
+	s := h.Secret
+	if s.Labels[stsv1alpha1.LabelManaged] != stsv1alpha1.LabelManagedValue ||
+		s.Labels[stsv1alpha1.LabelManagedBy] != stsv1alpha1.FieldManager {
+		return false
+	}
+	wanted := tokenSecret(request)
+	for k, v := range wanted.Labels {
+		if has, there := s.Labels[k]; !there || has != string(v) {
+			return false
+		}
+	}
+	for k, v := range wanted.Annotations {
+		if has, there := s.Annotations[k]; !there || has != string(v) {
+			return false
+		}
+	}
+	// A label or annotation that the spec no longer wants shows in the hash alone.
+	return SameHash(s.Annotations[stsv1alpha1.AnnotationMetadata], metadataHash(wanted))
+}

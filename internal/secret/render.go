@@ -1,0 +1,122 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package secret renders a token into a Secret, and reads from a Secret what it holds.
+//
+// The Secret is the record of the token: its annotations say when the token was asked for, when it
+// dies, when it is due, and what it was asked for. They are written in the same request as the
+// token, so that neither a crash nor a lost status costs a call to the STS.
+package secret
+
+import (
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+// Plan is what the operator adds to a token when it writes it down.
+type Plan struct {
+	// RefreshAt is when the token is due to be replaced.
+	RefreshAt time.Time
+	// Inputs is the hash of what the token was asked for, see Inputs.
+	Inputs string
+}
+
+// NewRecord is the record of a token that the STS has just given.
+func NewRecord(token *sts.Token, plan Plan) Record {
+	return Record{
+		IssuedAt:  token.IssuedAt,
+		ExpiresAt: token.ExpiresAt,
+		RefreshAt: plan.RefreshAt,
+		Inputs:    plan.Inputs,
+		TokenType: token.TokenType,
+		Scope:     token.Scope,
+		ScopeSaid: token.ScopeSaid && token.Scope != "",
+	}
+}
+
+// Data is the content of the Secret: the default keys.
+func Data(token *sts.Token, record Record) map[string][]byte {
+	data := map[string][]byte{
+		KeyAccessToken: []byte(token.AccessToken.Reveal()),
+		KeyTokenType:   []byte(record.TokenType),
+	}
+	if record.ScopeSaid {
+		data[KeyScope] = []byte(record.Scope)
+	}
+	if !record.ExpiresAt.IsZero() {
+		data[KeyExpiresAt] = []byte(stamp(record.ExpiresAt))
+	}
+	return data
+}
+
+// Render is the Secret that a request wants, as a server-side-apply configuration. Its precondition
+// comes from holding, so that no Secret that isn't the request's own is ever merged into.
+func Render(request *stsv1alpha1.TokenRequest, holding Holding, data map[string][]byte, record Record) *applycorev1.SecretApplyConfiguration {
+	annotations := map[string]string{}
+	labels := map[string]string{}
+	wanted := tokenSecret(request)
+	for k, v := range wanted.Annotations {
+		annotations[k] = string(v)
+	}
+	for k, v := range wanted.Labels {
+		labels[k] = string(v)
+	}
+	maps.Copy(annotations, record.annotations())
+	annotations[stsv1alpha1.AnnotationMetadata] = metadataHash(wanted)
+	annotations[stsv1alpha1.AnnotationContent] = contentHash(data)
+	labels[stsv1alpha1.LabelManaged] = stsv1alpha1.LabelManagedValue
+	labels[stsv1alpha1.LabelManagedBy] = stsv1alpha1.FieldManager
+
+	secret := applycorev1.Secret(request.SecretName(), request.Namespace).
+		WithLabels(labels).
+		WithAnnotations(annotations).
+		WithData(data)
+	switch holding.State {
+	case Free:
+		// The API server answers 409 to this when anything of that name exists: one write, no
+		// read, and no merge into a stranger's Secret. "0" doesn't protect.
+		secret.WithResourceVersion("1")
+	case Ours, Inherited, Consenting:
+		secret.WithUID(holding.Secret.UID)
+	case Foreign:
+		panic("rendering into Secret " + request.SecretName() + ", which isn't the request's")
+	}
+	if holding.State == Consenting {
+		return secret // its maker keeps ownership and type
+	}
+	return secret.WithType(Type(request)).WithOwnerReferences(owner(request))
+}
+
+// Type is the type of Secret that a request wants.
+func Type(request *stsv1alpha1.TokenRequest) corev1.SecretType {
+	if wanted := tokenSecret(request); wanted.Type != "" {
+		return corev1.SecretType(wanted.Type)
+	}
+	return corev1.SecretTypeOpaque
+}
+
+// tokenSecret is spec.secret, or its zero value where it is absent.
+func tokenSecret(request *stsv1alpha1.TokenRequest) *stsv1alpha1.TokenSecret {
+	if request.Spec.Secret == nil {
+		return &stsv1alpha1.TokenSecret{}
+	}
+	return request.Spec.Secret
+}
+
+// owner makes the garbage collector delete the Secret with the request. There is no
+// blockOwnerDeletion: nothing of ours holds up a deletion (external-secrets#6677).
+func owner(request *stsv1alpha1.TokenRequest) *applymetav1.OwnerReferenceApplyConfiguration {
+	return applymetav1.OwnerReference().
+		WithAPIVersion(stsv1alpha1.GroupVersion.String()).
+		WithKind("TokenRequest").
+		WithName(request.Name).
+		WithUID(request.UID).
+		WithController(true)
+}

@@ -1,0 +1,210 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stssim
+
+import (
+	"crypto"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Client is an application that may ask for tokens.
+type Client struct {
+	// Tenant is the directory that knows the client, or the realm of the plain
+	// paths. It exists from the registration on.
+	Tenant string `json:"tenant"`
+	// ID is the client_id.
+	ID string `json:"clientID"`
+	// Secrets are all valid until they expire, as while one is rotated.
+	Secrets []Secret `json:"secrets,omitempty"`
+	// Keys are PEM certificates or public keys that verify client assertions
+	// which the client signed itself.
+	Keys []string `json:"keys,omitempty"`
+	// Federated are the foreign issuers whose assertions stand for the client.
+	Federated []FederatedCredential `json:"federated,omitempty"`
+	// Scopes that may be asked for; empty allows any. With Entra these end in
+	// "/.default" and one that isn't listed is an unknown resource.
+	Scopes []string `json:"scopes,omitempty"`
+	// Lifetime of its tokens, in whole seconds; zero is the service's own: 3599 s
+	// with Entra, 3600 s below /plain.
+	Lifetime Duration `json:"lifetime,omitempty"`
+	// Opaque makes its tokens random text in place of JWTs.
+	Opaque bool `json:"opaque,omitempty"`
+}
+
+// Secret is one client secret.
+type Secret struct {
+	// Value is what a client sends.
+	Value string `json:"value"`
+	// ExpiresAt is the first instant at which it is refused; zero never comes.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+}
+
+// FederatedCredential trusts assertions of another issuer. All three fields are
+// compared as they stand, upper and lower case included, as Entra does.
+type FederatedCredential struct {
+	Issuer   string `json:"issuer"`
+	Subject  string `json:"subject"`
+	Audience string `json:"audience"`
+}
+
+// DemoClients are the registrations that the package comment lists.
+func DemoClients() []Client {
+	return []Client{
+		{
+			Tenant:  "contoso.onmicrosoft.com",
+			ID:      "11111111-2222-3333-4444-555555555555",
+			Secrets: []Secret{{Value: "stssim-demo-secret"}},
+		},
+		{
+			Tenant: "contoso.onmicrosoft.com",
+			ID:     "22222222-3333-4444-5555-666666666666",
+			Secrets: []Secret{{
+				Value:     "stssim-expired-secret",
+				ExpiresAt: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+			}},
+		},
+		{
+			Tenant:  "acme",
+			ID:      "demo",
+			Secrets: []Secret{{Value: "stssim-acme-secret"}},
+			Scopes:  []string{"read", "write"},
+			Opaque:  true,
+		},
+	}
+}
+
+// PutClient registers a client, or replaces the one with its tenant and ID.
+func (s *Server) PutClient(client Client) error { return s.clients.put(client) }
+
+// RemoveClient forgets a client; false means that there was none. A tenant
+// without clients doesn't exist.
+func (s *Server) RemoveClient(tenant, id string) bool { return s.clients.remove(tenant, id) }
+
+// Clients lists the registrations with their secrets, by tenant and ID.
+func (s *Server) Clients() []Client { return s.clients.list() }
+
+// registered is a client with its keys parsed.
+type registered struct {
+	Client
+	keys []crypto.PublicKey
+}
+
+// clientKey compares tenants and IDs without regard to case, as domains and
+// GUIDs are compared.
+type clientKey struct{ tenant, id string }
+
+func keyOf(tenant, id string) clientKey {
+	return clientKey{strings.ToLower(tenant), strings.ToLower(id)}
+}
+
+type registry struct {
+	mu      sync.Mutex
+	clients map[clientKey]registered
+}
+
+func newRegistry() *registry { return &registry{clients: map[clientKey]registered{}} }
+
+func (r *registry) put(client Client) error {
+	if client.Tenant == "" || client.ID == "" {
+		return errors.New("registering client: tenant and clientID are required")
+	}
+	entry := registered{Client: client}
+	for _, text := range client.Keys {
+		key, err := parsePublicKey(text)
+		if err != nil {
+			return fmt.Errorf("registering client %q: %w", client.ID, err)
+		}
+		entry.keys = append(entry.keys, key)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clients[keyOf(client.Tenant, client.ID)] = entry
+	return nil
+}
+
+func (r *registry) remove(tenant, id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := keyOf(tenant, id)
+	_, found := r.clients[key]
+	delete(r.clients, key)
+	return found
+}
+
+func (r *registry) find(tenant, id string) (registered, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entry, found := r.clients[keyOf(tenant, id)]
+	return entry, found
+}
+
+func (r *registry) tenantExists(tenant string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.clients {
+		if key.tenant == strings.ToLower(tenant) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *registry) list() []Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []Client
+	for _, entry := range r.clients {
+		list = append(list, entry.Client)
+	}
+	slices.SortFunc(list, func(a, b Client) int {
+		return strings.Compare(a.Tenant+" "+a.ID, b.Tenant+" "+b.ID)
+	})
+	return list
+}
+
+func (r *registry) secrets() []string {
+	var values []string
+	for _, client := range r.list() {
+		for _, secret := range client.Secrets {
+			values = append(values, secret.Value)
+		}
+	}
+	return values
+}
+
+// authenticate checks what the request presents for the client. The refusal is
+// in Entra's terms; RFC 6749 has one word for all of them.
+func (c registered) authenticate(req *request, now time.Time) *refusal {
+	switch {
+	case req.assertion != "":
+		return c.checkAssertion(req, now)
+	case req.secret != "":
+		return c.checkSecret(req.secret, now)
+	default:
+		return refuseClient(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+	}
+}
+
+func (c registered) checkSecret(presented string, now time.Time) *refusal {
+	expired := false
+	for _, secret := range c.Secrets {
+		if subtle.ConstantTimeCompare([]byte(secret.Value), []byte(presented)) != 1 {
+			continue
+		}
+		if secret.ExpiresAt.IsZero() || now.Before(secret.ExpiresAt) {
+			return nil
+		}
+		expired = true
+	}
+	if expired {
+		return refuseClient(7000222, "The provided client secret keys for app '"+c.ID+"' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.")
+	}
+	return refuseClient(7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '"+c.ID+"'.")
+}

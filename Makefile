@@ -1,0 +1,168 @@
+# Everything here needs Go, git and make, and nothing else; tools and control plane are built from
+# pinned Go modules on first use. `make help` lists the targets.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+IMG ?= tokenrequest-operator:latest
+NAMESPACE ?= default
+FUZZTIME ?= 30s
+
+# Go stamps the version of the commit into the operator, where git can name one, and into nothing else.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+vcs = $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo true || echo false)
+
+# An API server and etcd that somebody else provides win over the ones built here.
+KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/controlplane
+export KUBEBUILDER_ASSETS
+kubectl = $(or $(shell command -v kubectl),$(KUBEBUILDER_ASSETS)/kubectl)
+
+# -race where cgo and a C compiler are at hand, else empty. RACE=-race insists.
+RACE = $(if $(and $(filter 1,$(shell go env CGO_ENABLED)),$(shell command -v $$(go env CC))),-race)
+
+# Packages without a Kubernetes client: rings 0 to 2.
+PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./internal/flight/... \
+	./internal/sts/... ./internal/secret/...
+
+##@ Everyday
+
+.PHONY: help
+help: ## Print this list.
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: build controlplane ## Show the operator at work against a simulated and a real STS (KEEP=1 leaves all running).
+	go build -trimpath -o bin/stssim ./test/stssim/cmd/stssim
+	go build -trimpath -o bin/demo ./test/demo
+	go build -C test/interop -trimpath -o $(CURDIR)/bin/authserver ./authserver/cmd/authserver
+	bin/demo $(if $(KEEP),-keep)
+
+.PHONY: ready
+ready: ## Make a change ready for review: generate, format, lint, test.
+	$(MAKE) generate
+	$(MAKE) fmt
+	$(MAKE) lint
+	$(MAKE) test
+
+.PHONY: verify
+verify: bin/controller-gen ## Prove, in a copy, that generated files, modules, format and documents are up to date.
+	hack/verify.sh
+
+##@ Build
+
+.PHONY: build
+build: ## Build bin/manager, static.
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/manager ./cmd
+
+.PHONY: generate
+generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role and the reference documents.
+	bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	bin/controller-gen rbac:roleName=tokenrequest-operator paths=./internal/controller/... output:rbac:dir=config/rbac
+	go run ./hack/docs
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the Go code.
+	bin/golangci-lint fmt
+	cd test/interop && $(CURDIR)/bin/golangci-lint fmt
+
+.PHONY: lint
+lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
+	bin/golangci-lint run
+	cd test/interop && $(CURDIR)/bin/golangci-lint run
+
+##@ Test
+
+.PHONY: test
+test: controlplane _race-note ## Run all tests.
+	go test $(RACE) ./...
+	go test -C test/interop $(RACE) ./...
+
+.PHONY: test-unit
+test-unit: _race-note ## Run the tests that need no API server.
+	go test $(RACE) $$(hack/test-packages.sh unit)
+
+.PHONY: test-envtest
+test-envtest: controlplane _race-note ## Run the tests that need an API server.
+	go test $(RACE) $$(hack/test-packages.sh envtest)
+
+.PHONY: test-interop
+test-interop: _race-note ## Run the tests against an authorization server that nobody here wrote.
+	go test -C test/interop $(RACE) ./...
+
+.PHONY: deflake
+deflake: _race-note ## Run the pure packages' tests 50 times in random order.
+	go test $(RACE) -shuffle=on -count=50 $(PURE)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (30s).
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' api internal | while IFS=: read -r file target; do \
+		echo "$${target#func } in $$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \
+	done
+
+.PHONY: cover
+cover: controlplane ## Measure the tests' coverage into bin/cover.html.
+	mkdir -p bin
+	go test -coverpkg=./api/...,./internal/... -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+.PHONY: _race-note
+_race-note:
+	@$(if $(RACE),:,echo 'No C compiler here: the tests run without the race detector.')
+
+##@ Cluster
+
+.PHONY: install
+install: _kubectl ## Install the CRDs into the current cluster.
+	$(kubectl) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: _kubectl ## Remove the CRDs, and with them every TokenRequest, from the current cluster.
+	$(kubectl) delete --ignore-not-found -k config/crd
+
+.PHONY: run
+run: ## Run the operator here against the current cluster (NAMESPACE=default for what it remembers).
+	go run ./cmd --leader-elect=false --operator-namespace=$(NAMESPACE)
+
+.PHONY: deploy
+deploy: _kubectl bin/kustomize ## Install CRDs and operator (IMG=...) into the current cluster.
+	bin/kustomize build config/default | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' | \
+		$(kubectl) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: _kubectl bin/kustomize ## Remove operator and CRDs from the current cluster.
+	bin/kustomize build config/default | $(kubectl) delete --ignore-not-found -f -
+
+.PHONY: _kubectl
+_kubectl:
+	@$(if $(shell command -v kubectl),:,$(MAKE) controlplane)
+
+##@ Set-up, done on demand by the targets above
+
+.PHONY: tools
+tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build the tools into bin/.
+
+.PHONY: controlplane
+controlplane: ## Build etcd, kube-apiserver and kubectl into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
+ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
+	@hack/controlplane/build.sh bin/controlplane
+endif
+
+.PHONY: clean
+clean: ## Remove bin/.
+	rm -rf bin
+
+bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen
+bin/kustomize: package = sigs.k8s.io/kustomize/kustomize/v5
+bin/golangci-lint: package = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/ginkgo: package = github.com/onsi/ginkgo/v2/ginkgo
+bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
+	CGO_ENABLED=0 go build -C hack/tools -trimpath -o $(CURDIR)/$@ $(package)
+	@touch $@

@@ -134,6 +134,21 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 	return none, Pending
 }
 
+// Collect returns the result of the waiter's flight for this key once it has
+// landed, as Ask does, and starts nothing. A caller that has its own grounds not
+// to ask again looks here first: the answer to what it asked before may be what
+// gave it those grounds.
+func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire()
+	if w, ok := p.waits[waiter]; ok && w.key == key {
+		return w.result, w.state
+	}
+	var none R
+	return none, Pending
+}
+
 // Release says that the waiter has safely used its result, or is gone: the
 // result is dropped, or the wait for it. A call under way goes on, for others
 // who may have joined it or still do; a queued one that nobody waits for is

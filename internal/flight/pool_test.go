@@ -173,6 +173,16 @@ func (h *harness) wants(t *testing.T, waiter, key, want string) {
 	}
 }
 
+// wantCollected collects as w and expects the result; the empty text stands for
+// Pending.
+func (h *harness) wantCollected(t *testing.T, key, want string) {
+	t.Helper()
+	got, state := h.Collect(key, "w")
+	if got.Text != want || (state == flight.Done) != (want != "") {
+		t.Errorf("w collecting %s: got %v in state %v, want %q", key, got, state, want)
+	}
+}
+
 func TestPoolDelivers(t *testing.T) {
 	tests := map[string]func(*testing.T, *harness){
 		"a waiter is pending, is woken once and then gets the result": func(t *testing.T, h *harness) {
@@ -225,6 +235,31 @@ func TestPoolDelivers(t *testing.T) {
 			h.lands("a/k", "token")
 			h.Release("w1")
 			h.wants(t, "w2", "a/k", "token")
+		},
+		"collecting starts nothing and joins nothing": func(t *testing.T, h *harness) {
+			h.wantCollected(t, "a/k", "")
+			h.wantEmpty(t)
+			h.wants(t, "other", "a/k", "")
+			h.wantCollected(t, "a/k", "")
+			h.lands("a/k", "token")
+			h.wantCollected(t, "a/k", "")
+			h.wantWoken(t, "other")
+		},
+		"collecting gives the waiter its own result, until it is released": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.wantCollected(t, "a/k", "")
+			h.lands("a/k", "token")
+			h.wantCollected(t, "a/k", "token")
+			h.wantCollected(t, "a/other", "")
+			h.wantCollected(t, "a/k", "token")
+			h.Release("w")
+			h.wantCollected(t, "a/k", "")
+		},
+		"collecting after the time to keep it gives nothing": func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.lands("a/k", "token")
+			h.clock.Step(time.Minute)
+			h.wantCollected(t, "a/k", "")
 		},
 		"releasing a stranger does nothing": func(t *testing.T, h *harness) {
 			h.Release("nobody")

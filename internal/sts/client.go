@@ -65,8 +65,8 @@ func New(o Options) *Client {
 // when the connection for it failed: then the request never left. Redirects are
 // refused, not followed.
 //
-// The error holds nothing that the request kept secret. When the end of ctx, by
-// cancellation, cut the call short, it reports Canceled.
+// The error holds nothing that the request kept secret. It reports Canceled when
+// the call was cut short because ctx was cancelled.
 func (c *Client) Token(ctx context.Context, r Request) (*Token, *oautherr.Error) {
 	if refused := c.CheckURL(r.Endpoint); refused != nil {
 		return nil, refused

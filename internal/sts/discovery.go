@@ -46,7 +46,8 @@ func (c *Client) Known(authority string, t Transport) (Metadata, bool) {
 // Discover returns the authority's metadata, with a call if it isn't Known: for
 // OpenID Connect's document, and where the server has none, for that of RFC
 // 8414. An old document is better than none: it is used while discovery fails,
-// whatever the reason, unless ctx was cancelled.
+// whatever the reason, unless ctx was cancelled. Each of its calls ends after 20
+// seconds, if ctx leaves it that long.
 func (c *Client) Discover(ctx context.Context, authority string, t Transport) (Metadata, *oautherr.Error) {
 	if err := c.CheckURL(authority); err != nil {
 		return Metadata{}, err

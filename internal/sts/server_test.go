@@ -194,12 +194,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = up.Close() }()
-	w.WriteHeader(http.StatusOK)
+	// Not answered before it is hijacked, or the server may have read the first
+	// byte of what follows.
 	down, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer func() { _ = down.Close() }()
+	_, _ = io.WriteString(down, "HTTP/1.1 200 OK\r\n\r\n")
 	go func() {
 		_, _ = io.Copy(up, down)
 		_ = up.Close()

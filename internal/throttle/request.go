@@ -36,6 +36,7 @@ func newEntry[E any](k Kind, r Request) Entry[E] {
 		Kind: k, Domain: clean(r.Domain), Endpoint: clean(r.Endpoint), Client: clean(r.ClientID), Scopes: canonical(r.Scopes),
 	}
 	switch k {
+	case Rate:
 	case Unavailable:
 		e.Context = digest(r.Trust, r.Credential, r.Account, r.Claims)
 	case Refused:

@@ -55,21 +55,29 @@ func (s *store[E]) holding(probe Entry[E], now time.Time) []Entry[E] {
 	if own, ok := sh.items[probe.Key()]; ok && own.Until.After(now) {
 		shut = append(shut, own.Entry)
 	}
-	var last, second *Entry[E] // by when they open
-	for _, it := range sh.queue {
-		e := &it.Entry
-		switch {
-		case !e.Until.After(now) || e.Endpoint != probe.Endpoint || e.Client != probe.Client:
-		case last == nil || byUntil(*e, *last) > 0:
-			last, second = e, last
-		case second == nil || byUntil(*e, *second) > 0:
-			second = e
-		}
-	}
-	if second != nil {
-		shut = append(shut, *second)
+	if e, ok := sh.secondToLast(probe.Endpoint, probe.Client, now); ok {
+		shut = append(shut, e)
 	}
 	return shut
+}
+
+// secondToLast returns the client's shut gate after whose opening only one is left, if there are two or more.
+func (sh *share[E]) secondToLast(endpoint, client string, now time.Time) (Entry[E], bool) {
+	var last, second *item[E]
+	for _, it := range sh.queue {
+		if !it.Until.After(now) || it.Endpoint != endpoint || it.Client != client {
+			continue
+		}
+		if last == nil || byUntil(it.Entry, last.Entry) > 0 {
+			last, second = it, last
+		} else if second == nil || byUntil(it.Entry, second.Entry) > 0 {
+			second = it
+		}
+	}
+	if second == nil {
+		return Entry[E]{}, false
+	}
+	return second.Entry, true
 }
 
 // put adds the entry, or replaces the one of the same key. What it evicts is never the entry itself (MSAL Python stores a new

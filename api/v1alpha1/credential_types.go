@@ -73,6 +73,7 @@ type PrivateKeyJWTCredential struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r"\pC")`,message="write it on one line, without control or other invisible characters"
 	KeyID string `json:"keyID,omitempty"`
 
 	// sendChain puts the certificate chain into the x5c header, leaf first.

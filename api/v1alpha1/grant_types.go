@@ -102,6 +102,7 @@ type TokenExchangeGrant struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:items:XValidation:rule=`!self.matches(r"\pC")`,message="write it on one line, without control or other invisible characters"
 	Audiences []string `json:"audiences,omitempty"`
 }
 
@@ -135,5 +136,6 @@ type DeviceCodeGrant struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r"\pC")`,message="write it on one line, without control or other invisible characters"
 	ExpectedSubject string `json:"expectedSubject,omitempty"`
 }

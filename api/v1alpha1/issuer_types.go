@@ -15,6 +15,7 @@ import (
 type IssuerSpec struct {
 	// authority is a Microsoft Entra authority, or any OpenID Connect or RFC 8414 issuer.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.contains('/.well-known/') && !self.endsWith('/oauth2/v2.0/token')",message="write the authority alone, without /.well-known/ or /oauth2/v2.0/token and what follows: the operator finds its metadata and endpoints"
 	Authority HTTPSURL `json:"authority,omitempty"`
 
 	// tokenEndpoint is used as it is, without discovery.
@@ -192,7 +193,7 @@ type ClusterTokenIssuerSpec struct {
 
 	// namespaceSelector selects the namespaces that the issuer serves. Absent: nobody. {}: all.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="(!has(self.matchLabels) || size(self.matchLabels) <= 32) && (!has(self.matchExpressions) || size(self.matchExpressions) <= 32)",message="write at most 32 matchLabels and 32 matchExpressions"
+	// +kubebuilder:validation:XValidation:rule="(!has(self.matchLabels) || (size(self.matchLabels) > 0 && size(self.matchLabels) <= 32)) && (!has(self.matchExpressions) || (size(self.matchExpressions) > 0 && size(self.matchExpressions) <= 32))",message="write 1 to 32 matchLabels and 1 to 32 matchExpressions, or leave them out: an empty selector would serve every namespace, and {} says so plainly"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) > 32 || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",message="write each of matchExpressions with operator In or NotIn and values, or with Exists or DoesNotExist and none"
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
@@ -224,6 +225,7 @@ type Allowance struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:items:XValidation:rule=`!self.matches(r"\pC")`,message="write it on one line, without control or other invisible characters"
 	Audiences []string `json:"audiences,omitempty"`
 
 	// grants that a request may use. Absent: ClientCredentials alone.

@@ -115,7 +115,7 @@ func key(number, size int) string {
 }
 
 // eachPlace calls check for every field of every kind, at one place in one of the valid objects.
-func (s *server) eachPlace(t *testing.T, check func(t *testing.T, object *unstructured.Unstructured, p place)) {
+func eachPlace(t *testing.T, check func(t *testing.T, object *unstructured.Unstructured, p place)) {
 	t.Helper()
 	roots := schemas(t)
 	seen := map[string]bool{}
@@ -137,7 +137,7 @@ func with(object *unstructured.Unstructured, p place, value any) *unstructured.U
 }
 
 func (s *server) holdsEveryFieldToItsSchema(t *testing.T) {
-	s.eachPlace(t, func(t *testing.T, object *unstructured.Unstructured, p place) {
+	eachPlace(t, func(t *testing.T, object *unstructured.Unstructured, p place) {
 		for _, fault := range faults(p) {
 			_, err := s.tryCreate(t, with(object, p, fault.value))
 			if err == nil {
@@ -151,7 +151,7 @@ func (s *server) holdsEveryFieldToItsSchema(t *testing.T) {
 
 // Whoever writes null for a value that isn't there gets what they would get without the field.
 func (s *server) takesNullForAbsent(t *testing.T) {
-	s.eachPlace(t, func(t *testing.T, object *unstructured.Unstructured, p place) {
+	eachPlace(t, func(t *testing.T, object *unstructured.Unstructured, p place) {
 		if _, item := p.keys[len(p.keys)-1].(int); item {
 			return // null is no item: invalid/scope-null.yaml
 		}

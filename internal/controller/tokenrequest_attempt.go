@@ -178,6 +178,9 @@ func digest(parts ...string) string {
 // domain is the tenancy domain: no key of one namespace meets a key of another's.
 func (a *attempt) domain() string { return "ns/" + a.request.Namespace }
 
+// flight is the attempt's key among the calls under way: identical attempts of one domain share one.
+func (a *attempt) flight() string { return a.domain() + " " + a.attempted }
+
 // gate is the attempt as the throttle knows it. Before discovery the authority stands in for the
 // token endpoint.
 func (a *attempt) gate() throttle.Request {

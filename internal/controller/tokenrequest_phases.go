@@ -30,7 +30,7 @@ type phase func(context.Context, *attempt) (outcome, error)
 
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
-	for _, next := range []phase{r.observe, r.decide, r.check, r.contest, r.resolve, r.admit, r.acquire} {
+	for _, next := range []phase{r.observe, r.decide, r.check, r.contest, r.resolve, r.collect, r.admit, r.ask} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
 		}
@@ -175,22 +175,29 @@ func authMethod(a *attempt, meta sts.Metadata) sts.AuthMethod {
 	return sts.DefaultAuthMethod(meta)
 }
 
-func remembered(v throttle.Verdict[*oautherr.Error]) outcome {
-	return outcome{kind: failed, err: v.Remembered, since: v.Since, until: v.Until, attempts: v.Attempts}
-}
-
-// acquire asks the STS, or finds that it was asked, and publishes what it said.
-func (r *Reconciler) acquire(ctx context.Context, a *attempt) (outcome, error) {
+// ask has the STS asked, outside the workers. The answer wakes the request, and is collected then.
+func (r *Reconciler) ask(_ context.Context, a *attempt) (outcome, error) {
 	timeout := a.timeout()
-	answer, state := r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
-		Key:     a.domain() + " " + a.attempted,
+	r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
+		Key:     a.flight(),
 		Domain:  a.domain(),
 		Waiter:  a.key(),
 		Timeout: timeout,
 		Do:      r.call(a, timeout),
 	})
+	return outcome{kind: pending, retry: a.now.Add(timeout + flightGrace)}, nil
+}
+
+func remembered(v throttle.Verdict[*oautherr.Error]) outcome {
+	return outcome{kind: failed, err: v.Remembered, since: v.Since, until: v.Until, attempts: v.Attempts}
+}
+
+// collect takes in the answer to what this very attempt has asked. It comes before the gates: an
+// answer that shut one is still this request's own.
+func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
+	answer, state := r.Flights.Collect(a.flight(), a.key())
 	if state == flight.Pending {
-		return outcome{kind: pending, retry: a.now.Add(timeout + flightGrace)}, nil
+		return outcome{}, nil
 	}
 	if answer.token == nil {
 		r.Flights.Release(a.key())

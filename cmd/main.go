@@ -9,25 +9,15 @@ import (
 	"fmt"
 	"os"
 
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"tokenrequest.dev/operator/internal/manager"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "tokenrequest-operator:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
 	var config manager.Config
 	config.BindFlags(flag.CommandLine)
 	flag.Parse()
-	cluster, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("finding the cluster (--kubeconfig, KUBECONFIG, or a pod's own): %w", err)
+	if err := manager.Main(config); err != nil {
+		fmt.Fprintln(os.Stderr, "tokenrequest-operator:", err)
+		os.Exit(1)
 	}
-	return manager.Run(ctrl.SetupSignalHandler(), cluster, config)
 }

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -31,7 +30,7 @@ var _ = Describe("Issuing a token", func() {
 		Expect(s.Type).To(Equal(corev1.SecretTypeOpaque))
 		Expect(s.Labels).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "tokenrequest-operator"))
 		Expect(s.OwnerReferences).To(Equal([]metav1.OwnerReference{{APIVersion: "sts.tokenrequest.dev/v1alpha1",
-			Kind: "TokenRequest", Name: "graph", UID: r.UID, Controller: ptr.To(true)}}))
+			Kind: "TokenRequest", Name: "graph", UID: r.UID, Controller: new(true)}}))
 
 		Expect(r.Status.Token.SecretName).To(Equal("graph"))
 		Expect(r.Status.NextAttemptAt).To(Equal(r.Status.Token.RefreshAt))

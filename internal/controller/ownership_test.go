@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
@@ -114,7 +113,7 @@ var _ = Describe("The Secret", func() {
 		t := newTenant(ctx)
 		orphan := &corev1.Secret{ObjectMeta: t.meta("graph"), Data: map[string][]byte{"access_token": []byte("old")}}
 		orphan.OwnerReferences = []metav1.OwnerReference{{APIVersion: "sts.tokenrequest.dev/v1alpha1", Kind: "TokenRequest",
-			Name: "graph", UID: types.UID("6a8a4d6a-0000-4000-8000-000000000000"), Controller: ptr.To(true)}}
+			Name: "graph", UID: types.UID("6a8a4d6a-0000-4000-8000-000000000000"), Controller: new(true)}}
 		Expect(api.Create(ctx, orphan)).To(Succeed())
 		r := awaitReady(create(ctx, t.request("graph")))
 		s := secretOf(ctx, Default, t.namespace, "graph")

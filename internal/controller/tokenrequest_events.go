@@ -28,22 +28,39 @@ const (
 // somebody asked for. An ordinary issue or refresh is no news.
 func (r *Reconciler) announce(ctx context.Context, a *attempt, o outcome, after stsv1alpha1.TokenRequestStatus) {
 	if o.kind == failed && o.called {
-		log.FromContext(ctx).Info("STS gave no token", "why", a.decision.Why, "host", a.subject().Host, "reason", o.err.Reason,
-			"class", o.err.Class, "httpStatus", o.err.HTTPStatus, "codes", o.err.Codes, "correlationID", o.err.CorrelationID,
-			"traceID", o.err.TraceID, "attempts", o.attempts)
+		logRefusal(ctx, a, o)
 	}
+	r.announceAcquisition(a, o, after)
+	r.announceExpiry(a, after)
+}
+
+// logRefusal is for whoever opens a ticket with the STS's operators: the ids are theirs.
+func logRefusal(ctx context.Context, a *attempt, o outcome) {
+	log.FromContext(ctx).Info("STS gave no token", "why", a.decision.Why, "host", a.subject().Host, "reason", o.err.Reason,
+		"class", o.err.Class, "httpStatus", o.err.HTTPStatus, "codes", o.err.Codes, "correlationID", o.err.CorrelationID,
+		"traceID", o.err.TraceID, "attempts", o.attempts)
+}
+
+func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha1.TokenRequestStatus) {
 	before, now := transition(a.request.Status, after, stsv1alpha1.ConditionIssued)
+	failing := now.Status == metav1.ConditionFalse && o.kind != suspended
 	switch {
-	case now.Status == metav1.ConditionFalse && (before.Status != now.Status || before.Reason != now.Reason):
+	case failing && (before.Status != now.Status || before.Reason != now.Reason):
 		r.warn(a, now.Reason, now.Message)
-	case now.Status == metav1.ConditionTrue && before.Status == metav1.ConditionFalse:
+	case failing:
+	case before.Status == metav1.ConditionFalse && before.Reason != stsv1alpha1.ReasonSuspended && now.Status == metav1.ConditionTrue:
 		r.note(a, now.Reason, "The token is back: "+now.Message)
 	case o.kind == issued && a.forced() != "":
 		r.note(a, now.Reason, "The token was refreshed as the annotation asked: "+now.Message)
 	}
-	before, now = transition(a.request.Status, after, stsv1alpha1.ConditionReady)
-	expired := now.Status == metav1.ConditionFalse && now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason
-	expiring := now.Status == metav1.ConditionTrue && before.Status == metav1.ConditionTrue && before.Message != now.Message && !isIssued(after)
+}
+
+// announceExpiry is the last call: a token that nears its end, or has met it, while its refresh
+// fails.
+func (r *Reconciler) announceExpiry(a *attempt, after stsv1alpha1.TokenRequestStatus) {
+	before, now := transition(a.request.Status, after, stsv1alpha1.ConditionReady)
+	expired := now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason
+	expiring := before.Status == metav1.ConditionTrue && now.Status == metav1.ConditionTrue && before.Message != now.Message && !isIssued(after)
 	if expired || expiring {
 		r.warn(a, now.Reason, now.Message)
 	}

@@ -38,7 +38,7 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	s.ObservedGeneration = a.request.Generation
 	s.Token = tokenStatus(a)
 	s.LastError = lastError(a, o)
-	s.NextAttemptAt = stampOf(nextAttemptAt(a, o, s))
+	s.NextAttemptAt = stampOf(nextAttemptAt(a, o))
 	if asked := a.forced(); asked != "" && (o.kind == issued || o.called) {
 		s.LastHandledRefreshAt = asked
 	}
@@ -79,7 +79,7 @@ func lastError(a *attempt, o outcome) *stsv1alpha1.TokenError {
 		return nil
 	case failed:
 		e := tokenError(o.err, a.subject())
-		e.Attempts = int32(min(o.attempts, 1<<20)) //nolint:gosec // bounded in this line
+		e.Attempts = int32(min(o.attempts, 1<<20))
 		e.Attempted = a.attempted
 		e.FirstSeen, e.LastSeen = stampOf(o.since), stampOf(o.since)
 		if a.failedBefore() && last.FirstSeen != nil {
@@ -99,7 +99,7 @@ func tokenError(e *oautherr.Error, subject oautherr.Subject) *stsv1alpha1.TokenE
 		Suberror:      e.Suberror,
 		Class:         stsv1alpha1.ErrorClass(e.Class),
 		Remedy:        e.Remedy(subject),
-		HTTPStatus:    int32(e.HTTPStatus), //nolint:gosec // an HTTP status has three digits
+		HTTPStatus:    int32(e.HTTPStatus),
 		Claims:        e.Claims,
 		CorrelationID: e.CorrelationID,
 		TraceID:       e.TraceID,
@@ -110,7 +110,7 @@ func tokenError(e *oautherr.Error, subject oautherr.Subject) *stsv1alpha1.TokenE
 
 // nextAttemptAt is the one instant of the next step. A blocked request has none: what it waits for
 // is a change, and that wakes it.
-func nextAttemptAt(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
+func nextAttemptAt(a *attempt, o outcome) time.Time {
 	switch o.kind {
 	case settled, issued:
 		return a.refreshAt()
@@ -220,23 +220,17 @@ func (c *conditions) set(kind string, status metav1.ConditionStatus, reason, mes
 	})
 }
 
-// issued tells the outcome of the last acquisition.
+// issued tells the outcome of the last acquisition. Suspending is none: what was said before stands.
 func (c *conditions) issued(a *attempt, o outcome, f *failure) {
+	before := meta.FindStatusCondition(c.list, stsv1alpha1.ConditionIssued)
 	switch {
 	case f != nil:
 		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionFalse, f.reason, f.message)
-	case o.kind == suspended:
-		before := meta.FindStatusCondition(c.list, stsv1alpha1.ConditionIssued)
-		if before == nil && !a.content.Intact {
-			c.set(stsv1alpha1.ConditionIssued, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
-				"spec.suspend is true: no token has been asked for.")
-			return
-		}
-		if before != nil {
-			c.set(stsv1alpha1.ConditionIssued, before.Status, before.Reason, before.Message)
-			return
-		}
-		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionTrue, stsv1alpha1.ReasonTokenIssued, issuedMessage(a))
+	case o.kind == suspended && before != nil:
+		c.set(stsv1alpha1.ConditionIssued, before.Status, before.Reason, before.Message)
+	case o.kind == suspended && !a.content.Intact:
+		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
+			"spec.suspend is true: no token has been asked for.")
 	default:
 		c.set(stsv1alpha1.ConditionIssued, metav1.ConditionTrue, stsv1alpha1.ReasonTokenIssued, issuedMessage(a))
 	}

@@ -37,7 +37,9 @@ const ThrottleConfigMap = "tokenrequest-throttle"
 
 // flightLimits bound the calls to STSs. One domain can't take all places, so a dead STS costs its
 // own tenants alone.
-var flightLimits = flight.Limits{Total: 64, PerDomain: 16, Keep: 5 * time.Minute, Results: 4096}
+func flightLimits() flight.Limits {
+	return flight.Limits{Total: 64, PerDomain: 16, Keep: 5 * time.Minute, Results: 4096}
+}
 
 // wakeBuffer is how many woken requests may wait for the queue to take them in.
 const wakeBuffer = 1024
@@ -54,7 +56,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		return err
 	}
 	woken := make(chan event.TypedGenericEvent[types.NamespacedName], wakeBuffer)
-	flights := flight.New[string, types.NamespacedName, controller.Answer](flightLimits, clk, func(name types.NamespacedName) {
+	flights := flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), clk, func(name types.NamespacedName) {
 		select {
 		case woken <- event.TypedGenericEvent[types.NamespacedName]{Object: name}:
 		case <-ctx.Done():

@@ -23,7 +23,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,6 +37,16 @@ import (
 
 // leaseName is the name of the lease that the leader holds.
 const leaseName = "tokenrequest-operator"
+
+// Main runs the operator in the cluster that --kubeconfig, KUBECONFIG or the pod that it runs in
+// leads to, until SIGTERM or an interrupt. A second signal ends the process at once.
+func Main(c Config) error {
+	cluster, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster (--kubeconfig, KUBECONFIG, or a pod's own): %w", err)
+	}
+	return Run(ctrl.SetupSignalHandler(), cluster, c)
+}
 
 // Run runs the operator until the context ends, and returns once everything has stopped and the
 // gates are stored.
@@ -79,7 +88,7 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cacheOptions(c),
-		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		LeaderElection:                c.LeaderElect,
 		LeaderElectionReleaseOnCancel: true,
 
@@ -87,7 +96,7 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 
 		HealthProbeBindAddress:  c.HealthProbeBindAddress,
 		Metrics:                 metricsOptions(c),
-		GracefulShutdownTimeout: ptr.To(shutdownTimeout),
+		GracefulShutdownTimeout: new(shutdownTimeout),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)

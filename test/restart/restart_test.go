@@ -6,6 +6,7 @@ package restart_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -155,7 +156,7 @@ func expectNoCanary(ctx SpecContext, runs ...*operator) {
 	for _, canary := range sim.Canaries() {
 		for where, text := range shown {
 			// The text is not printed on failure: a test must not leak what it guards.
-			Expect(contains(text, canary)).To(BeFalse(), "a token or secret is in the %s", where)
+			Expect(strings.Contains(text, canary)).To(BeFalse(), "a token or secret is in the %s", where)
 		}
 	}
 }

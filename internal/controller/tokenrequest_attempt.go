@@ -200,6 +200,18 @@ func (a *attempt) gate() throttle.Request {
 	}
 }
 
+// entraTokenPath ends the token endpoint of every Entra authority.
+const entraTokenPath = "/oauth2/v2.0/token"
+
+// authority is the issuer's, or the one that its token endpoint would belong to in Entra: a client
+// there authenticates by form also where only the endpoint is named.
+func (a *attempt) authority() string {
+	if a.issuer.Authority != "" {
+		return string(a.issuer.Authority)
+	}
+	return strings.TrimSuffix(string(a.issuer.TokenEndpoint), entraTokenPath)
+}
+
 func (a *attempt) scopes() []string { return plain(a.request.Spec.Scopes) }
 
 // subject names the objects that a remedy points at.

@@ -42,20 +42,26 @@ func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
 // request that was looked at before asks the API server itself about a Secret that isn't there,
 // because only then can it be a stranger's, or one of ours that lost its label.
 func (r *Reconciler) observe(ctx context.Context, a *attempt) (outcome, error) {
-	s := &corev1.Secret{}
-	err := r.Client.Get(ctx, a.secretKey(), s)
-	if apierrors.IsNotFound(err) && a.looked() {
-		err = r.Live.Get(ctx, a.secretKey(), s)
+	err := r.look(ctx, r.Client, a)
+	if err == nil && a.holding.State == secret.Free && a.looked() {
+		err = r.look(ctx, r.Live, a)
 	}
+	return outcome{}, err
+}
+
+// look takes in the Secret under the wanted name, as a reader sees it.
+func (r *Reconciler) look(ctx context.Context, reader client.Reader, a *attempt) error {
+	s := &corev1.Secret{}
+	err := reader.Get(ctx, a.secretKey(), s)
 	switch {
 	case apierrors.IsNotFound(err):
 		a.hold(secret.Hold(a.request, nil))
 	case err != nil:
-		return outcome{}, fmt.Errorf("reading Secret %s: %w", a.secretKey(), err)
+		return fmt.Errorf("reading Secret %s: %w", a.secretKey(), err)
 	default:
 		a.hold(secret.Hold(a.request, s))
 	}
-	return outcome{}, nil
+	return nil
 }
 
 // decide asks the schedule whether a token is due.
@@ -90,11 +96,8 @@ func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
 
 // contest makes sure, before a token is asked for, that it will have a place to go.
 func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
-	if a.holding.State == secret.Foreign {
-		return conflict(a, a.holding.Holder()), nil
-	}
-	if message := a.holding.Unusable(a.request); message != "" {
-		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: message}, nil
+	if o := a.usable(); o.kind != goOn {
+		return o, nil
 	}
 	if at, wait := r.Repairs.hold(a); wait {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, retry: at, message: fmt.Sprintf(
@@ -146,7 +149,7 @@ func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
 // locate finds the token endpoint as far as that needs no call.
 func (r *Reconciler) locate(a *attempt) *outcome {
 	address := string(a.issuer.TokenEndpoint)
-	meta, known := r.STS.Known(string(a.issuer.Authority), a.credential.Transport)
+	meta, known := r.STS.Known(a.authority(), a.credential.Transport)
 	if address == "" && known {
 		address = meta.TokenEndpoint
 	}
@@ -243,16 +246,11 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 func (r *Reconciler) apply(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) (outcome, error) {
 	err := r.applyOnce(ctx, a, data, record)
 	if apierrors.IsConflict(err) {
-		s := &corev1.Secret{}
-		if err := r.Live.Get(ctx, a.secretKey(), s); err != nil {
-			return outcome{}, fmt.Errorf("reading Secret %s: %w", a.secretKey(), err)
+		if err := r.look(ctx, r.Live, a); err != nil {
+			return outcome{}, err
 		}
-		a.hold(secret.Hold(a.request, s))
-		if a.holding.State == secret.Foreign {
-			return conflict(a, a.holding.Holder()), nil
-		}
-		if message := a.holding.Unusable(a.request); message != "" {
-			return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: message}, nil
+		if o := a.usable(); o.kind != goOn {
+			return o, nil
 		}
 		err = r.applyOnce(ctx, a, data, record)
 	}
@@ -267,6 +265,17 @@ func (r *Reconciler) apply(ctx context.Context, a *attempt, data map[string][]by
 			"The API server refuses Secret %s: %s. Correct spec.secret, or have what refuses it allow it.", a.request.SecretName(), refusedFields(err))}, nil
 	}
 	return outcome{}, fmt.Errorf("applying Secret %s: %w", a.secretKey(), err)
+}
+
+// usable says why the Secret can't be written, or nothing.
+func (a *attempt) usable() outcome {
+	if a.holding.State == secret.Foreign {
+		return conflict(a, a.holding.Holder())
+	}
+	if message := a.holding.Unusable(a.request); message != "" {
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: message}
+	}
+	return outcome{}
 }
 
 func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) error {

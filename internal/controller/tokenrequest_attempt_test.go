@@ -1,0 +1,200 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/schedule"
+	"tokenrequest.dev/operator/internal/secret"
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+func TestFactsHoldAFailureOnlyAgainstTheVerySameAttempt(t *testing.T) {
+	failed := after(outage)
+	for _, c := range []struct {
+		name  string
+		a     *attempt
+		owed  bool
+		retry bool
+	}{
+		{"nothing failed", given(), false, false},
+		{"the same again", given(failed), true, true},
+		{"a new version of the credential", given(failed, func(a *attempt) {
+			a.identify(&credential.Credential{ClientID: "app", Identity: "uid/2"})
+		}), true, false},
+		{"another trust root", given(failed, func(a *attempt) {
+			a.identify(&credential.Credential{ClientID: "app", Identity: "uid/1", Transport: sts.Transport{ProxyURL: "http://proxy:3128"}})
+		}), true, false},
+		{"another spec", given(failed, func(a *attempt) { a.inputs = "v1:another"; a.identify(a.credential) }), false, false},
+		{"before the credential is read", given(failed, func(a *attempt) { a.attempted = "" }), true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := c.a.facts()
+			if f.Owed != c.owed || (f.Retry != nil) != c.retry {
+				t.Errorf("owed %t, retry %v; want %t, %t", f.Owed, f.Retry, c.owed, c.retry)
+			}
+		})
+	}
+}
+
+func TestGatesOfTwoNamespacesNeverMeet(t *testing.T) {
+	mine, theirs := given(), given()
+	theirs.request.Namespace = "attacker"
+	if mine.gate().Domain == theirs.gate().Domain || mine.flight() == theirs.flight() {
+		t.Error("two namespaces share a gate or a flight")
+	}
+}
+
+func TestAForcedRefreshIsForcedUntilItIsAcknowledged(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	a := given(func(a *attempt) {
+		a.request.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: long}
+	})
+	if !a.facts().Forced {
+		t.Fatal("a new annotation doesn't force")
+	}
+	a.request.Status = nextStatus(a, outcome{kind: issued, called: true})
+	if a.facts().Forced {
+		t.Error("a handled annotation forces again")
+	}
+	behindGate := given(func(a *attempt) {
+		a.request.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: "now"}
+	})
+	gate := throttled
+	gate.called = false
+	behindGate.request.Status = nextStatus(behindGate, gate)
+	if !behindGate.facts().Forced {
+		t.Error("what a shut gate kept from happening was acknowledged")
+	}
+}
+
+func TestAuthorityOfAnEntraTokenEndpointIsItsTenant(t *testing.T) {
+	a := given(func(a *attempt) {
+		a.issuer = &stsv1alpha1.IssuerSpec{TokenEndpoint: "https://login.microsoftonline.com/contoso/oauth2/v2.0/token"}
+	})
+	if got := a.authority(); got != "https://login.microsoftonline.com/contoso" {
+		t.Error(got)
+	}
+}
+
+func TestDecodeClaims(t *testing.T) {
+	object := `{"access_token":{"nbf":{"essential":true,"value":"1700000000>?"}}}`
+	for _, c := range []struct {
+		name, claims, want string
+		ok                 bool
+	}{
+		{"none", "", "", true},
+		{"JSON goes through byte for byte", `{ "a" : 1 }`, `{ "a" : 1 }`, true},
+		{"base64", base64.StdEncoding.EncodeToString([]byte(object)), object, true},
+		{"base64 without padding", base64.RawStdEncoding.EncodeToString([]byte(object)), object, true},
+		{"base64url", base64.URLEncoding.EncodeToString([]byte(object)), object, true},
+		{"base64url without padding", base64.RawURLEncoding.EncodeToString([]byte(object)), object, true},
+		{"JSON that breaks off", `{"a":`, "", false},
+		{"base64 of a list", base64.StdEncoding.EncodeToString([]byte(`[]`)), "", false},
+		{"base64 of null", base64.StdEncoding.EncodeToString([]byte(`null`)), "", false},
+		{"neither", "nonsense!", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, ok := decodeClaims(c.claims)
+			if got != c.want || ok != c.ok {
+				t.Errorf("%q, %t; want %q, %t", got, ok, c.want, c.ok)
+			}
+		})
+	}
+}
+
+func TestRefusedFieldsQuotesNoValue(t *testing.T) {
+	const canary = "eyJhbGciOi-canary"
+	err := apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "graph", field.ErrorList{
+		field.Invalid(field.NewPath("data").Key("token"), canary, "is "+canary),
+		field.Required(field.NewPath("data").Key("tls.crt"), "")})
+	got := refusedFields(err)
+	if strings.Contains(got, canary) || !strings.Contains(got, "data[tls.crt] (FieldValueRequired)") {
+		t.Errorf("got %q", got)
+	}
+	if got := refusedFields(errors.New(canary)); strings.Contains(got, canary) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRepairsAreImmediateAtFirstAndThenSpaced(t *testing.T) {
+	repairs := NewRepairs()
+	at := func(d time.Duration) *attempt {
+		a := given(func(a *attempt) { a.decision.Why = schedule.WhySecretDrifted })
+		a.now = noon.Add(d)
+		return a
+	}
+	for range freeRepairs {
+		if _, wait := repairs.hold(at(0)); wait {
+			t.Fatal("an early repair has to wait")
+		}
+		repairs.note(at(0))
+	}
+	until, wait := repairs.hold(at(time.Second))
+	if !wait || !until.Equal(noon.Add(firstRepairDelay)) {
+		t.Errorf("the next waits until %s (%t), want %s", until, wait, noon.Add(firstRepairDelay))
+	}
+	if _, wait := repairs.hold(at(firstRepairDelay)); wait {
+		t.Error("it still waits when its time has come")
+	}
+	repairs.note(at(firstRepairDelay))
+	if until, _ := repairs.hold(at(firstRepairDelay + time.Second)); until.Sub(noon) != 3*firstRepairDelay {
+		t.Errorf("the delay doesn't double: %s", until.Sub(noon))
+	}
+	if _, wait := repairs.hold(at(firstRepairDelay + repairMemory + time.Second)); wait {
+		t.Error("what happened long ago still counts")
+	}
+	other := at(time.Second)
+	other.request.UID = "another"
+	if _, wait := repairs.hold(other); wait {
+		t.Error("another object pays for it")
+	}
+}
+
+func TestOrdinaryWorkIsNoRepair(t *testing.T) {
+	for _, a := range []*attempt{
+		given(noToken, func(a *attempt) { a.decision.Why = schedule.WhySecretMissing }),
+		given(func(a *attempt) { a.decision.Why = schedule.WhyNearExpiry }),
+		given(func(a *attempt) { a.decision.Why = schedule.WhySpecChanged }),
+	} {
+		if isRepair(a) {
+			t.Errorf("%s counts as a repair", a.decision.Why)
+		}
+	}
+}
+
+func TestARenamedSecretIsKnownUntilTheNewOneHoldsAToken(t *testing.T) {
+	a := given(after(outcome{kind: issued}), func(a *attempt) {
+		a.request.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "renamed"}
+		a.holding, a.content = secret.Holding{}, secret.Content{}
+	})
+	if got := nextStatus(a, outage).Token; got == nil || got.SecretName != "graph" {
+		t.Errorf("status.token = %+v, want the former Secret's", got)
+	}
+}
+
+func TestAFreeNameGoesToTheElderThenToTheSmallerUID(t *testing.T) {
+	request := func(age time.Duration, uid types.UID) *stsv1alpha1.TokenRequest {
+		return &stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{UID: uid, CreationTimestamp: metav1.NewTime(noon.Add(-age))}}
+	}
+	if !older(request(time.Hour, "b"), request(time.Minute, "a")) || older(request(time.Minute, "a"), request(time.Hour, "b")) {
+		t.Error("age doesn't decide")
+	}
+	if !older(request(time.Hour, "a"), request(time.Hour, "b")) || older(request(time.Hour, "b"), request(time.Hour, "a")) {
+		t.Error("of two of one age the UID doesn't decide")
+	}
+}

@@ -12,7 +12,8 @@ const (
 	// it, so that its memory doesn't grow with other people's Secrets (cert-manager#4722).
 	LabelManaged = Group + "/managed"
 
-	// LabelManagedBy is the recommended Kubernetes label; its value is FieldManager.
+	// LabelManagedBy is the recommended Kubernetes label; its value is FieldManager. A Secret that
+	// only consents to our keys keeps its maker's.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
 
@@ -30,8 +31,9 @@ const (
 	// write its keys there. Without it such a Secret is never touched.
 	AnnotationAdoptableBy = Group + "/adoptable-by"
 
-	// AnnotationAllowedHosts on a credential Secret lists the hosts, separated by commas, that the
-	// credential may be sent to. Where it is present it is enforced.
+	// AnnotationAllowedHosts on a Secret lists the hosts, separated by commas, that a client secret
+	// or client identifier in it may be sent to. Where it is present it is enforced, for the proxy
+	// too when an issuer names both a proxy and a trust root of its own.
 	AnnotationAllowedHosts = Group + "/allowed-hosts"
 
 	// AnnotationAllowedAudiences on a ServiceAccount lists the audiences, separated by commas,

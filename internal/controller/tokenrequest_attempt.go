@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
@@ -191,13 +192,22 @@ func (a *attempt) gate() throttle.Request {
 	return throttle.Request{
 		Domain:     a.domain(),
 		Endpoint:   endpoint,
-		ClientID:   a.credential.ClientID,
+		ClientID:   a.client(),
 		Scopes:     a.scopes(),
 		Trust:      a.credential.Transport.Identity(),
 		Credential: a.credential.Identity,
 		Claims:     a.claims,
 		Inputs:     a.inputs,
 	}
+}
+
+// client is the client in the names of gates, which people can read. One whose identifier must not be
+// shown is told from its predecessor under the same reference by a few digits of its hash.
+func (a *attempt) client() string {
+	if a.issuer.ClientIDRef == nil {
+		return a.credential.ClientID
+	}
+	return a.clientName() + " #" + digest(a.credential.ClientID)[:8]
 }
 
 // entraTokenPath ends the token endpoint of every Entra authority.
@@ -214,28 +224,28 @@ func (a *attempt) authority() string {
 
 func (a *attempt) scopes() []string { return plain(a.request.Spec.Scopes) }
 
+// clientName is the client as it may be shown.
+func (a *attempt) clientName() string { return credential.ClientName(a.request.Namespace, a.issuer) }
+
+// declared is the address that the issuer names: it stays the same whatever discovery tells.
+func (a *attempt) declared() string {
+	return cmp.Or(string(a.issuer.Authority), string(a.issuer.TokenEndpoint))
+}
+
 // subject names the objects that a remedy points at.
 func (a *attempt) subject() oautherr.Subject {
 	if a.issuer == nil {
 		return oautherr.Subject{Request: "TokenRequest " + a.key().String()}
 	}
-	authority := string(a.issuer.Authority)
-	if authority == "" {
-		authority = string(a.issuer.TokenEndpoint)
-	}
 	s := oautherr.Subject{
-		Host:      host(a.endpoint),
-		ClientID:  a.issuer.ClientID,
+		Host:      host(cmp.Or(a.endpoint, a.declared())),
+		ClientID:  a.clientName(),
 		Request:   "TokenRequest " + a.key().String(),
 		Issuer:    "spec.issuer",
-		Authority: authority,
+		Authority: a.declared(),
 		Scopes:    strings.Join(a.scopes(), " "),
 	}
-	if s.Host == "" {
-		s.Host = host(authority)
-	}
 	if a.credential != nil {
-		s.ClientID = a.credential.ClientID
 		s.Credential = a.credential.Description
 	}
 	return s

@@ -4,9 +4,9 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -155,11 +155,12 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 	}
 	a.endpoint = address
 	a.method = authMethod(a, meta)
-	if address == "" {
-		address = string(a.issuer.Authority)
-	}
-	if e := r.STS.CheckURL(address); e != nil {
+	// Without an endpoint the authority is what will be called first; no credential goes there.
+	if e := r.STS.CheckURL(cmp.Or(address, string(a.issuer.Authority))); e != nil {
 		return &outcome{kind: blocked, reason: string(e.Reason), message: e.Message(a.subject())}
+	}
+	if address == "" {
+		return nil
 	}
 	if problem := a.credential.Permits(hostname(address)); problem != nil {
 		return &outcome{kind: blocked, reason: problem.Reason, message: problem.Message}
@@ -280,7 +281,7 @@ func (a *attempt) usable() outcome {
 
 func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) error {
 	if a.holding.State == secret.Inherited {
-		if err := r.disinherit(ctx, a.holding.Secret); err != nil {
+		if err := r.inherit(ctx, a); err != nil {
 			return err
 		}
 	}
@@ -288,11 +289,17 @@ func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string]
 	return r.Client.Apply(ctx, rendered, client.FieldOwner(stsv1alpha1.FieldManager), client.ForceOwnership)
 }
 
-// disinherit takes the dead request's owner reference from a Secret. Server-side apply alone can't
-// when another wrote it, a backup tool for one, and Kubernetes allows a single controller.
-func (r *Reconciler) disinherit(ctx context.Context, s *corev1.Secret) error {
+// inherit puts this request into the dead one's place as the Secret's owner. Server-side apply alone
+// can't when another wrote that, a backup tool for one: Kubernetes allows a single controller. One
+// patch does both, since a Secret without any controller would be a stranger's after a crash.
+func (r *Reconciler) inherit(ctx context.Context, a *attempt) error {
+	s := a.holding.Secret
 	dead := metav1.GetControllerOf(s).UID
 	after := s.DeepCopy()
-	after.OwnerReferences = slices.DeleteFunc(after.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == dead })
+	for i := range after.OwnerReferences {
+		if after.OwnerReferences[i].UID == dead {
+			after.OwnerReferences[i] = secret.Owner(a.request)
+		}
+	}
 	return r.Client.Patch(ctx, after, client.MergeFromWithOptions(s, client.MergeFromWithOptimisticLock{}), client.FieldOwner(stsv1alpha1.FieldManager))
 }

@@ -240,12 +240,13 @@ func (c *conditions) issued(a *attempt, o outcome, f *failure) {
 	}
 }
 
+// issuedMessage names the issuer as the spec does: a settled request, which knows nothing of
+// discovery, must not say it in other words and so cost a write.
 func issuedMessage(a *attempt) string {
-	s := a.subject()
-	if s.ClientID == "" {
-		return fmt.Sprintf("%s issued a token.", s.Host)
+	if a.issuer == nil {
+		return "A token was issued."
 	}
-	return fmt.Sprintf("%s issued a token to client %s.", s.Host, s.ClientID)
+	return fmt.Sprintf("%s issued a token to client %s.", host(a.declared()), a.clientName())
 }
 
 // ready tells whether a pod that mounts the Secret has what the spec asks for.

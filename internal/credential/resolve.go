@@ -25,7 +25,8 @@ import (
 
 // Credential is a client's identity at an STS, ready for use. Its secret redacts itself.
 type Credential struct {
-	// ClientID is the client identifier.
+	// ClientID is the client identifier. It is to be sent, not shown: a clientIDRef may point at the
+	// wrong key, and then this is a secret.
 	ClientID string
 	// Secret is the client secret; empty for a public client.
 	Secret sts.Sensitive
@@ -39,8 +40,8 @@ type Credential struct {
 	// Description names the object and key of the secret, for a remedy: "Secret payments/graph-app
 	// key client_secret".
 	Description string
-	// AllowedHosts are the hosts that the credential may be sent to; nil when its owner didn't say.
-	AllowedHosts []string
+
+	consents []consent
 }
 
 // Problem is why a reference can't be turned into a credential: a reason of api/v1alpha1 and a
@@ -55,115 +56,117 @@ type Resolver struct {
 	// Reader reads from the API server itself, not from a cache: what it reads is as new as the
 	// event that asked for it.
 	Reader client.Reader
-	// RequireAllowedHosts refuses a credential Secret whose owner didn't say where it may go.
+	// RequireAllowedHosts refuses a Secret whose owner didn't say where its content may go.
 	RequireAllowedHosts bool
 }
 
-// Resolve reads the credential of an issuer whose references are local to the namespace. At most
-// one of the results is set; the error is the Kubernetes API's alone.
+// Resolve reads the credential of an issuer whose references are local to the namespace. One of the
+// three results is set; the error is the Kubernetes API's alone.
 func (r Resolver) Resolve(ctx context.Context, namespace string, issuer *stsv1alpha1.IssuerSpec) (*Credential, *Problem, error) {
-	read := &reading{reader: r.Reader, namespace: namespace}
+	read := &reading{reader: r.Reader, namespace: namespace, secrets: map[stsv1alpha1.ObjectName]*corev1.Secret{}}
 	c := &Credential{ClientID: issuer.ClientID}
 	steps := []func(context.Context, *Credential, *stsv1alpha1.IssuerSpec) (*Problem, error){
-		read.clientID, read.secret, read.transport,
+		read.clientID, read.clientSecret, read.transport,
 	}
 	for _, step := range steps {
 		if problem, err := step(ctx, c, issuer); problem != nil || err != nil {
 			return nil, problem, err
 		}
 	}
-	if problem := r.consent(c, issuer); problem != nil {
-		return nil, problem, nil
+	if r.RequireAllowedHosts {
+		if problem := c.undeclared(); problem != nil {
+			return nil, problem, nil
+		}
 	}
 	c.Identity = strings.Join(read.versions, ",")
 	return c, nil, nil
 }
 
-func (r Resolver) consent(c *Credential, issuer *stsv1alpha1.IssuerSpec) *Problem {
-	if !r.RequireAllowedHosts || c.AllowedHosts != nil || issuer.Credential == nil {
-		return nil
-	}
-	return &Problem{Reason: stsv1alpha1.ReasonCredentialNotAllowed, Message: fmt.Sprintf(
-		"%s doesn't say where it may be sent, and this operator requires it. Annotate that Secret with %s and the STS's host.",
-		c.Description, stsv1alpha1.AnnotationAllowedHosts)}
-}
-
-// Permits says why the credential may not be sent to a host, or nil when it may.
-func (c *Credential) Permits(host string) *Problem {
-	if c.AllowedHosts == nil {
-		return nil
-	}
-	for _, allowed := range c.AllowedHosts {
-		if strings.EqualFold(allowed, host) {
-			return nil
-		}
-	}
-	return &Problem{Reason: stsv1alpha1.ReasonCredentialNotAllowed, Message: fmt.Sprintf(
-		"%s may not be sent to %s. Add that host to its annotation %s if its owner agrees.",
-		c.Description, host, stsv1alpha1.AnnotationAllowedHosts)}
-}
-
-// reading is one resolution: it remembers the version of each object that it read.
+// reading is one resolution. It reads each object once, so that client identifier and secret out of
+// one Secret belong together, and remembers the version of each.
 type reading struct {
 	reader    client.Reader
 	namespace string
 	versions  []string
+	secrets   map[stsv1alpha1.ObjectName]*corev1.Secret
 }
+
+// maxClientID is what the schema allows in spec.issuer.clientID: an identifier stands in conditions
+// and in the throttle ConfigMap, which has to have room for everybody's.
+const maxClientID = 256
 
 func (r *reading) clientID(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
 	if issuer.ClientIDRef == nil {
 		return nil, nil
 	}
-	value, _, problem, err := r.secretKey(ctx, *issuer.ClientIDRef)
-	if problem != nil || err != nil {
+	value, problem, err := r.sent(ctx, c, *issuer.ClientIDRef)
+	switch {
+	case problem != nil || err != nil:
 		return problem, err
+	case len(value) > maxClientID:
+		return invalid("%s is longer than %d characters. Put the client identifier there.", r.describe(*issuer.ClientIDRef), maxClientID), nil
 	}
 	c.ClientID = value
 	return nil, nil
 }
 
-func (r *reading) secret(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
+func (r *reading) clientSecret(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
 	if issuer.Credential == nil || issuer.Credential.ClientSecret == nil {
 		return nil, nil
 	}
 	ref := issuer.Credential.ClientSecret.SecretRef
-	value, from, problem, err := r.secretKey(ctx, ref)
+	value, problem, err := r.sent(ctx, c, ref)
 	if problem != nil || err != nil {
 		return problem, err
 	}
 	c.Secret = sts.Sensitive(value)
 	c.Method = sts.AuthMethod(issuer.Credential.ClientSecret.Method)
 	c.Description = r.describe(ref)
-	if hosts, said := from.Annotations[stsv1alpha1.AnnotationAllowedHosts]; said {
-		c.AllowedHosts = splitList(hosts)
-	}
 	return nil, nil
 }
 
-func (r *reading) describe(ref stsv1alpha1.SecretKeyRef) string {
-	return fmt.Sprintf("Secret %s/%s key %s", r.namespace, ref.Name, ref.Key)
+// sent reads a value that goes to the STS, and what its owner says of that.
+func (r *reading) sent(ctx context.Context, c *Credential, ref stsv1alpha1.SecretKeyRef) (string, *Problem, error) {
+	s, problem, err := r.secret(ctx, ref.Name)
+	if problem != nil || err != nil {
+		return "", problem, err
+	}
+	c.consents = append(c.consents, consentOf(r.describe(ref), s))
+	value, problem := r.text(s, ref)
+	return value, problem, nil
 }
 
-// secretKey reads a key that holds printable ASCII, which is all that RFC 6749 appendix A allows
-// in a client identifier and a client secret. The usual offender is a line feed at the end, from
-// echo where printf was meant; the STS would only say that the secret is wrong.
-func (r *reading) secretKey(ctx context.Context, ref stsv1alpha1.SecretKeyRef) (string, *corev1.Secret, *Problem, error) {
-	s := &corev1.Secret{}
-	if problem, err := r.get(ctx, "Secret", string(ref.Name), s); problem != nil || err != nil {
-		return "", nil, problem, err
+func (r *reading) describe(ref stsv1alpha1.SecretKeyRef) string { return describe(r.namespace, ref) }
+
+func describe(namespace string, ref stsv1alpha1.SecretKeyRef) string {
+	return fmt.Sprintf("Secret %s/%s key %s", namespace, ref.Name, ref.Key)
+}
+
+// ClientName is the client of an issuer as it may be shown: the identifier that stands in the spec, or
+// the Secret and key that hold it, where a wrong key would have a secret shown.
+func ClientName(namespace string, issuer *stsv1alpha1.IssuerSpec) string {
+	if issuer.ClientIDRef == nil {
+		return issuer.ClientID
 	}
+	return "in " + describe(namespace, *issuer.ClientIDRef)
+}
+
+// text is a key's value, which has to be printable ASCII: RFC 6749 appendix A allows no more in a
+// client identifier and a client secret. The usual offender is a line feed at the end, from echo
+// where printf was meant; the STS would only say that the secret is wrong.
+func (r *reading) text(s *corev1.Secret, ref stsv1alpha1.SecretKeyRef) (string, *Problem) {
 	value, there := s.Data[string(ref.Key)]
 	switch {
 	case !there:
-		return "", nil, r.missingKey("Secret", string(ref.Name), string(ref.Key)), nil
+		return "", r.missingKey("Secret", string(ref.Name), string(ref.Key))
 	case len(value) == 0:
-		return "", nil, invalid("%s is empty. Put the value there.", r.describe(ref)), nil
+		return "", invalid("%s is empty. Put the value there.", r.describe(ref))
 	case strings.TrimRight(string(value), "\r\n") != string(value):
-		return "", nil, invalid("%s ends in a line feed, which isn't part of the value. Write it without one, as printf does and echo doesn't.", r.describe(ref)), nil
+		return "", invalid("%s ends in a line feed, which isn't part of the value. Write it without one, as printf does and echo doesn't.", r.describe(ref))
 	case !printable(value):
-		return "", nil, invalid("%s holds bytes that are no printable ASCII (RFC 6749 appendix A). Put the value there as the STS showed it.", r.describe(ref)), nil
+		return "", invalid("%s holds bytes that are no printable ASCII (RFC 6749 appendix A). Put the value there as the STS showed it.", r.describe(ref))
 	}
-	return string(value), s, nil, nil
+	return string(value), nil
 }
 
 func (r *reading) transport(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
@@ -193,8 +196,8 @@ func (r *reading) transport(ctx context.Context, c *Credential, issuer *stsv1alp
 func (r *reading) bundle(ctx context.Context, ref stsv1alpha1.CABundleRef) ([]byte, *Problem, error) {
 	name, key := string(ref.Name), string(ref.Key)
 	if ref.Kind == stsv1alpha1.CABundleSecret {
-		s := &corev1.Secret{}
-		if problem, err := r.get(ctx, "Secret", name, s); problem != nil || err != nil {
+		s, problem, err := r.secret(ctx, ref.Name)
+		if problem != nil || err != nil {
 			return nil, problem, err
 		}
 		if value, there := s.Data[key]; there {
@@ -213,6 +216,18 @@ func (r *reading) bundle(ctx context.Context, ref stsv1alpha1.CABundleRef) ([]by
 		return value, nil, nil
 	}
 	return nil, r.missingKey("ConfigMap", name, key), nil
+}
+
+func (r *reading) secret(ctx context.Context, name stsv1alpha1.ObjectName) (*corev1.Secret, *Problem, error) {
+	if s, read := r.secrets[name]; read {
+		return s, nil, nil
+	}
+	s := &corev1.Secret{}
+	if problem, err := r.get(ctx, "Secret", string(name), s); problem != nil || err != nil {
+		return nil, problem, err
+	}
+	r.secrets[name] = s
+	return s, nil, nil
 }
 
 func (r *reading) get(ctx context.Context, kind, name string, into client.Object) (*Problem, error) {
@@ -246,15 +261,4 @@ func printable(value []byte) bool {
 		}
 	}
 	return true
-}
-
-// splitList reads a list in an annotation. An empty annotation allows nothing, unlike none at all.
-func splitList(s string) []string {
-	list := []string{}
-	for item := range strings.SplitSeq(s, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			list = append(list, item)
-		}
-	}
-	return list
 }

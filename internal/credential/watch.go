@@ -5,11 +5,14 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,16 +21,20 @@ import (
 	"k8s.io/client-go/metadata"
 	watchtools "k8s.io/client-go/tools/watch"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Restarts of a watch that couldn't be established are spaced by this.
+// Rounds of a watch are spaced by restartDelay, twice as much after each, up to restartCap; every
+// restartReset it begins anew. A round can fail at once and for long, when a right is missing for one,
+// and each asks for every request that isn't settled to be looked at.
 const (
 	restartDelay  = time.Second
 	restartFactor = 2.0
 	restartJitter = 0.2
 	restartCap    = time.Minute
+	restartReset  = 10 * time.Minute
 )
 
 // Watch is a source of reconcile requests: it sees every change of a Secret or ConfigMap, as
@@ -71,43 +78,43 @@ func (w *Watch) Start(ctx context.Context, q queue) error {
 // run watches one kind in one namespace until the context ends. Each round begins at the present:
 // what happened before it is made up for by looking at every request that isn't settled.
 func (w *Watch) run(ctx context.Context, kind, namespace string, q queue) {
-	logger := log.FromContext(ctx).WithValues("kind", kind)
-	backoff := wait.Backoff{Duration: restartDelay, Factor: restartFactor, Jitter: restartJitter, Cap: restartCap, Steps: 1 << 30}
-	for ctx.Err() == nil {
-		began, err := w.follow(ctx, kind, namespace, q)
-		if ctx.Err() != nil {
+	logger := log.FromContext(ctx).WithValues("kind", kind, "namespace", namespace)
+	delay := wait.Backoff{
+		Duration: restartDelay, Factor: restartFactor, Jitter: restartJitter, Cap: restartCap, Steps: math.MaxInt32,
+	}.DelayWithReset(clock.RealClock{}, restartReset)
+	for {
+		err := w.follow(ctx, kind, namespace, q)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case isForgotten(err):
+			logger.V(1).Info("Watching credentials from the present on", "cause", err.Error())
+		default:
+			logger.Error(err, "Watching credentials; until that succeeds, who waits for one goes on late")
 		}
-		if began {
-			backoff.Duration = restartDelay
-		}
-		logger.V(1).Info("Restarting watch of credentials", "reason", reason(err))
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoff.Step()):
+			return
+		case <-time.After(delay()):
 		}
 	}
 }
 
-func reason(err error) string {
-	if err == nil {
-		return "the API server ended it"
-	}
-	return err.Error()
-}
+// errEnded is the end of a round without a word from the API server.
+var errEnded = errors.New("the watch ended")
 
 // follow is one round: it returns when the API server has forgotten the version that the watch
-// would go on from, or can't be reached to begin with.
-func (w *Watch) follow(ctx context.Context, kind, namespace string, q queue) (began bool, err error) {
+// would go on from, or can't be asked to begin with.
+func (w *Watch) follow(ctx context.Context, kind, namespace string, q queue) error {
 	objects := w.Client.Resource(watched[kind]).Namespace(namespace)
 	// One object is enough to learn the present version; the list itself isn't wanted.
 	list, err := objects.List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
-		return false, fmt.Errorf("listing: %w", err)
+		return fmt.Errorf("listing: %w", err)
 	}
 	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, watchFunc(objects.Watch))
 	if err != nil {
-		return false, fmt.Errorf("watching: %w", err)
+		return fmt.Errorf("watching: %w", err)
 	}
 	defer watcher.Stop()
 	enqueue(q, w.Unsettled(ctx))
@@ -116,11 +123,11 @@ func (w *Watch) follow(ctx context.Context, kind, namespace string, q queue) (be
 		case watch.Added, watch.Modified, watch.Deleted:
 			w.deliver(ctx, kind, event, q)
 		case watch.Error:
-			return true, fmt.Errorf("watching: %v", event.Object)
+			return fmt.Errorf("watching: %w", apierrors.FromObject(event.Object))
 		case watch.Bookmark:
 		}
 	}
-	return true, nil
+	return errEnded
 }
 
 func (w *Watch) deliver(ctx context.Context, kind string, event watch.Event, q queue) {
@@ -141,6 +148,18 @@ func enqueue(q queue, names []types.NamespacedName) {
 // watchFunc is a watch of the metadata client as the retrying watcher wants it.
 type watchFunc func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error)
 
+// WatchWithContext begins to watch. The retrying watcher gives up on a version that is told to be
+// forgotten in an event, and asks for it for ever when the same is told by a status code.
 func (f watchFunc) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-	return f(ctx, options)
+	watcher, err := f(ctx, options)
+	var told apierrors.APIStatus
+	if !isForgotten(err) || !errors.As(err, &told) {
+		return watcher, err
+	}
+	status := told.Status()
+	events := make(chan watch.Event, 1)
+	events <- watch.Event{Type: watch.Error, Object: &status}
+	return watch.NewProxyWatcher(events), nil
 }
+
+func isForgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }

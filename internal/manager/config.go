@@ -83,13 +83,13 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// stringList is a flag of values separated by commas.
+// stringList is a flag of values separated by commas. Said twice, it holds the values of both, as
+// lists do in the flags of Kubernetes: of two lists of denied addresses none may be forgotten.
 type stringList []string
 
 func (l *stringList) String() string { return strings.Join(*l, ",") }
 
 func (l *stringList) Set(value string) error {
-	*l = nil
 	for item := range strings.SplitSeq(value, ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			*l = append(*l, item)
@@ -98,7 +98,7 @@ func (l *stringList) Set(value string) error {
 	return nil
 }
 
-// prefixList is a flag of CIDR prefixes separated by commas.
+// prefixList is a flag of CIDR prefixes separated by commas. It adds up as stringList does.
 type prefixList []netip.Prefix
 
 func (l *prefixList) String() string {
@@ -114,11 +114,14 @@ func (l *prefixList) Set(value string) error {
 	if err := texts.Set(value); err != nil {
 		return err
 	}
-	*l = nil
 	for _, text := range texts {
 		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("%q is no CIDR prefix such as 10.0.0.0/8", text)
+		case prefix.Addr().Is4In6():
+			// It would deny nothing: an address is compared as the IPv4 address that it stands for.
+			return fmt.Errorf("%q is an IPv4 prefix in the form of IPv6: write it as %s/n", text, prefix.Addr().Unmap())
 		}
 		*l = append(*l, prefix.Masked())
 	}

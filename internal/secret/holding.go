@@ -24,7 +24,8 @@ const (
 	Ours
 	// Inherited: a request of the same name owned it and is gone; its Secret passes on.
 	Inherited
-	// Consenting: somebody else's, and it names the request in its annotation adoptable-by.
+	// Consenting: somebody else's, and it names the request in its annotation adoptable-by. Who
+	// controls it doesn't matter, since we take no ownership, unless that is another TokenRequest.
 	Consenting
 	// Foreign: somebody else's, never to be touched.
 	Foreign
@@ -38,6 +39,20 @@ type Holding struct {
 	Secret *corev1.Secret
 }
 
+// Format writes state and name, whatever the verb: fmt would write the data.
+func (h Holding) Format(f fmt.State, _ rune) {
+	text, _ := h.MarshalText()
+	_, _ = f.Write(text)
+}
+
+// MarshalText returns state and name, for logs. It returns no error.
+func (h Holding) MarshalText() ([]byte, error) {
+	if h.Secret == nil {
+		return fmt.Appendf(nil, "state %d, no Secret", h.State), nil
+	}
+	return fmt.Appendf(nil, "state %d, Secret %s/%s", h.State, h.Secret.Namespace, h.Secret.Name), nil
+}
+
 // Hold finds out whose a Secret is. A nil Secret is a free name.
 func Hold(request *stsv1alpha1.TokenRequest, s *corev1.Secret) Holding {
 	if s == nil {
@@ -48,9 +63,11 @@ func Hold(request *stsv1alpha1.TokenRequest, s *corev1.Secret) Holding {
 	switch {
 	case controller != nil && controller.UID == request.UID:
 		h.State = Ours
-	case controller != nil && isTokenRequest(controller) && controller.Name == request.Name:
-		h.State = Inherited
-	case controller == nil && s.Annotations[stsv1alpha1.AnnotationAdoptableBy] == request.Name:
+	case controller != nil && isTokenRequest(controller):
+		if controller.Name == request.Name {
+			h.State = Inherited
+		}
+	case s.Annotations[stsv1alpha1.AnnotationAdoptableBy] == request.Name:
 		h.State = Consenting
 	}
 	return h
@@ -131,13 +148,9 @@ func (h Holding) dressed(request *stsv1alpha1.TokenRequest) bool {
 		return false
 	}
 	s := h.Secret
-	if s.Labels[stsv1alpha1.LabelManaged] != stsv1alpha1.LabelManagedValue ||
-		s.Labels[stsv1alpha1.LabelManagedBy] != stsv1alpha1.FieldManager {
-		return false
-	}
 	wanted := tokenSecret(request)
-	for k, v := range wanted.Labels {
-		if has, there := s.Labels[k]; !there || has != string(v) {
+	for k, v := range h.labels(wanted) {
+		if has, there := s.Labels[k]; !there || has != v {
 			return false
 		}
 	}

@@ -17,6 +17,7 @@ import (
 // tls are absent on purpose: they change where the token goes or how the STS is reached, not the
 // token.
 type inputs struct {
+	IssuerRef     *issuerRef                            `json:"issuerRef,omitempty"`
 	Authority     string                                `json:"authority,omitempty"`
 	TokenEndpoint string                                `json:"tokenEndpoint,omitempty"`
 	ClientID      string                                `json:"clientID,omitempty"`
@@ -27,6 +28,13 @@ type inputs struct {
 	Resources     []stsv1alpha1.Resource                `json:"resources,omitempty"`
 	Claims        string                                `json:"claims,omitempty"`
 	Parameters    map[string]stsv1alpha1.ParameterValue `json:"parameters,omitempty"`
+}
+
+// issuerRef tells issuers apart whose specs are alike: a reference means another object in another
+// namespace. The group is left out, for there is only one.
+type issuerRef struct {
+	Kind stsv1alpha1.IssuerKind `json:"kind"`
+	Name stsv1alpha1.ObjectName `json:"name"`
 }
 
 // Inputs is the versioned hash of what the token is asked for: client, endpoint, authentication,
@@ -45,6 +53,9 @@ func Inputs(issuer *stsv1alpha1.IssuerSpec, spec *stsv1alpha1.TokenRequestSpec) 
 		Resources:     sortedSet(spec.Resources),
 		Claims:        string(spec.Claims),
 		Parameters:    spec.Parameters,
+	}
+	if ref := spec.IssuerRef; ref != nil {
+		in.IssuerRef = &issuerRef{Kind: ref.Kind, Name: ref.Name}
 	}
 	if in.Grant != nil && in.Grant.Type == stsv1alpha1.GrantClientCredentials {
 		in.Grant = nil // what an absent grant means

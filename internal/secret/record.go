@@ -45,8 +45,13 @@ type Record struct {
 	ScopeSaid bool
 }
 
-// ReadRecord reads the record of a Secret. The second value is false when an instant or the inputs
-// are missing or not what the operator writes: the Secret then tells nothing.
+// ReadRecord reads the record of a Secret. The second value is false when the inputs are missing, or
+// when issued-at or refresh-at is missing or isn't an instant: the Secret then tells nothing.
+//
+// An expires-at that isn't an instant after issued-at counts as absent. Server-side apply leaves an
+// annotation that we don't write and somebody else does, and each new token of unknown lifetime
+// would be taken for a dead one, for ever. Where the annotation was ours, the content hash tells,
+// since the key expires_at goes with it.
 func ReadRecord(s *corev1.Secret) (Record, bool) {
 	a := s.Annotations
 	issuedAt, okIssued := instant(a[stsv1alpha1.AnnotationIssuedAt])
@@ -58,11 +63,10 @@ func ReadRecord(s *corev1.Secret) (Record, bool) {
 		TokenType: a[stsv1alpha1.AnnotationTokenType],
 	}
 	r.Scope, r.ScopeSaid = a[stsv1alpha1.AnnotationScope]
-	okExpires := true
-	if said, there := a[stsv1alpha1.AnnotationExpiresAt]; there {
-		r.ExpiresAt, okExpires = instant(said)
+	if at, ok := instant(a[stsv1alpha1.AnnotationExpiresAt]); ok && at.After(issuedAt) {
+		r.ExpiresAt = at
 	}
-	return r, okIssued && okRefresh && okExpires && r.Inputs != ""
+	return r, okIssued && okRefresh && r.Inputs != ""
 }
 
 // annotations is the inverse of ReadRecord.

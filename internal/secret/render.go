@@ -13,8 +13,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
-	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/sts"
@@ -58,24 +59,18 @@ func Data(token *sts.Token, record Record) map[string][]byte {
 
 // Render is the Secret that a request wants, as a server-side-apply configuration. Its precondition
 // comes from holding, so that no Secret that isn't the request's own is ever merged into.
-func Render(request *stsv1alpha1.TokenRequest, holding Holding, data map[string][]byte, record Record) *applycorev1.SecretApplyConfiguration {
+func Render(request *stsv1alpha1.TokenRequest, holding Holding, data map[string][]byte, record Record) *corev1ac.SecretApplyConfiguration {
 	annotations := map[string]string{}
-	labels := map[string]string{}
 	wanted := tokenSecret(request)
 	for k, v := range wanted.Annotations {
 		annotations[k] = string(v)
 	}
-	for k, v := range wanted.Labels {
-		labels[k] = string(v)
-	}
 	maps.Copy(annotations, record.annotations())
 	annotations[stsv1alpha1.AnnotationMetadata] = metadataHash(wanted)
 	annotations[stsv1alpha1.AnnotationContent] = contentHash(data)
-	labels[stsv1alpha1.LabelManaged] = stsv1alpha1.LabelManagedValue
-	labels[stsv1alpha1.LabelManagedBy] = stsv1alpha1.FieldManager
 
-	secret := applycorev1.Secret(request.SecretName(), request.Namespace).
-		WithLabels(labels).
+	secret := corev1ac.Secret(request.SecretName(), request.Namespace).
+		WithLabels(holding.labels(wanted)).
 		WithAnnotations(annotations).
 		WithData(data)
 	switch holding.State {
@@ -91,7 +86,21 @@ func Render(request *stsv1alpha1.TokenRequest, holding Holding, data map[string]
 	if holding.State == Consenting {
 		return secret // its maker keeps ownership and type
 	}
-	return secret.WithType(Type(request)).WithOwnerReferences(owner(request))
+	return secret.WithType(Type(request)).WithOwnerReferences(applyOwner(Owner(request)))
+}
+
+// labels are those that the Secret is to carry. Who manages a Secret of somebody else's isn't ours to
+// say: Helm and others tell by that label what is theirs.
+func (h Holding) labels(wanted *stsv1alpha1.TokenSecret) map[string]string {
+	labels := map[string]string{}
+	for k, v := range wanted.Labels {
+		labels[k] = string(v)
+	}
+	labels[stsv1alpha1.LabelManaged] = stsv1alpha1.LabelManagedValue
+	if h.State != Consenting {
+		labels[stsv1alpha1.LabelManagedBy] = stsv1alpha1.FieldManager
+	}
+	return labels
 }
 
 // Type is the type of Secret that a request wants.
@@ -110,13 +119,23 @@ func tokenSecret(request *stsv1alpha1.TokenRequest) *stsv1alpha1.TokenSecret {
 	return request.Spec.Secret
 }
 
-// owner makes the garbage collector delete the Secret with the request. There is no
+// Owner makes the garbage collector delete the Secret with the request. There is no
 // blockOwnerDeletion: nothing of ours holds up a deletion (external-secrets#6677).
-func owner(request *stsv1alpha1.TokenRequest) *applymetav1.OwnerReferenceApplyConfiguration {
-	return applymetav1.OwnerReference().
-		WithAPIVersion(stsv1alpha1.GroupVersion.String()).
-		WithKind("TokenRequest").
-		WithName(request.Name).
-		WithUID(request.UID).
-		WithController(true)
+func Owner(request *stsv1alpha1.TokenRequest) metav1.OwnerReference {
+	return metav1.OwnerReference{
+		APIVersion: stsv1alpha1.GroupVersion.String(),
+		Kind:       "TokenRequest",
+		Name:       request.Name,
+		UID:        request.UID,
+		Controller: new(true),
+	}
+}
+
+func applyOwner(o metav1.OwnerReference) *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().
+		WithAPIVersion(o.APIVersion).
+		WithKind(o.Kind).
+		WithName(o.Name).
+		WithUID(o.UID).
+		WithController(*o.Controller)
 }

@@ -92,7 +92,7 @@ test-envtest: controlplane _race-note ## Run the tests that need an API server.
 	go test $(RACE) $$(hack/test-packages.sh envtest)
 
 .PHONY: test-interop
-test-interop: _race-note ## Run the tests against an authorization server that nobody here wrote.
+test-interop: controlplane _race-note ## Run the tests against an authorization server that nobody here wrote.
 	go test -C test/interop $(RACE) ./...
 
 .PHONY: deflake

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"tokenrequest.dev/operator/internal/oautherr"
 )
 
 const conditionsIntroduction = `# Conditions
@@ -21,13 +23,19 @@ reads the same; instants are in ` + "`status.nextAttemptAt` and `status.token`, 
 `
 
 // conditionsReference renders the constants of the Go file at path: a section per block, headed by
-// the block's comment, and an entry per constant.
-func conditionsReference(path string) (string, error) {
+// the block's comment, and an entry per constant. Each of reasons must have one, since conditions
+// show it.
+func conditionsReference(path string, reasons []oautherr.Reason) (string, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
 	if err != nil {
 		return "", fmt.Errorf("reading the conditions: %w", err)
 	}
 	values := constantValues(file)
+	for _, reason := range reasons {
+		if values["Reason"+string(reason)] != string(reason) {
+			return "", fmt.Errorf("reading the conditions: %s has no constant for the reason %s", path, reason)
+		}
+	}
 	var b strings.Builder
 	b.WriteString(conditionsIntroduction)
 	for _, block := range constantBlocks(file) {

@@ -23,7 +23,7 @@ func main() {
 }
 
 func run() error {
-	conditions, err := conditionsReference("api/v1alpha1/conditions.go")
+	conditions, err := conditionsReference("api/v1alpha1/conditions.go", oautherr.Reasons())
 	if err != nil {
 		return err
 	}

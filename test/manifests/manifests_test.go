@@ -35,13 +35,21 @@ func TestDefaultInstallation(t *testing.T) {
 	c, kubeconfig := startAPIServer(t, assets)
 	kubectl := filepath.Join(assets, "kubectl")
 
-	manifests, _ := run(t, nil, kubectl, "kustomize", "../../config/default")
-	_, warnings := run(t, manifests, kubectl, "--kubeconfig", kubeconfig,
-		"apply", "--server-side", "--validate=strict", "-f", "-")
-	if len(warnings) > 0 {
-		t.Errorf("The API server takes the manifests, but warns:\n%s", warnings)
+	apply := func(t *testing.T, kustomization string, options ...string) {
+		t.Helper()
+		manifests, _ := run(t, nil, kubectl, "kustomize", kustomization)
+		_, warnings := run(t, manifests, kubectl, append([]string{"--kubeconfig", kubeconfig,
+			"apply", "--server-side", "--validate=strict", "-f", "-"}, options...)...)
+		if len(warnings) > 0 {
+			t.Errorf("The API server takes the manifests, but warns:\n%s", warnings)
+		}
 	}
+	apply(t, "../../config/default")
 
+	t.Run("the API server takes the samples", func(t *testing.T) {
+		run(t, nil, kubectl, "--kubeconfig", kubeconfig, "wait", "--for=condition=Established", "crd", "--all")
+		apply(t, "../../config/samples", "--dry-run=server")
+	})
 	t.Run("the metrics Service finds the operator's pods", func(t *testing.T) { testService(t, c) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, c) })
 }

@@ -155,7 +155,7 @@ type IssuerStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=tokissuer,categories=tokenrequest
+// +kubebuilder:resource:shortName=tokissuer,categories=access-tokens
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Authority",type=string,JSONPath=`.spec.authority`
@@ -253,7 +253,7 @@ type Allowance struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,shortName=ctokissuer,categories=tokenrequest
+// +kubebuilder:resource:scope=Cluster,shortName=ctokissuer,categories=access-tokens
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Authority",type=string,JSONPath=`.spec.authority`

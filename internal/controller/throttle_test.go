@@ -120,7 +120,7 @@ var _ = Describe("Throttling", func() {
 		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Throttled")).To(Equal("True/Throttled")) }).Should(Succeed())
 		gates := gatesOf(ctx, t)
 		Expect(gates).To(HaveLen(1))
-		Expect(gates[0]).To(And(ContainSubstring(`"kind":"Rate"`), ContainSubstring(t.clientID), ContainSubstring(scope), ContainSubstring(`"until":"20`)))
+		Expect(gates[0]).To(And(ContainSubstring(`"kind": "Rate"`), ContainSubstring(t.clientID), ContainSubstring(scope), ContainSubstring(`"until": "20`)))
 		for _, canary := range sim.Canaries() {
 			Expect(gates[0]).NotTo(ContainSubstring(canary))
 		}

@@ -7,6 +7,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,18 +32,6 @@ import (
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-
-// STS is the client that the reconciler asks for tokens; sts.Client is one.
-type STS interface {
-	// Known returns an authority's metadata where that needs no call.
-	Known(authority string, t sts.Transport) (sts.Metadata, bool)
-	// Discover returns an authority's metadata.
-	Discover(ctx context.Context, authority string, t sts.Transport) (sts.Metadata, *oautherr.Error)
-	// CheckURL refuses an address that may not be called.
-	CheckURL(address string) *oautherr.Error
-	// Token asks for a token, with one POST.
-	Token(ctx context.Context, r sts.Request) (*sts.Token, *oautherr.Error)
-}
 
 // Flights are the calls under way; the key is domain and attempt.
 type Flights = flight.Pool[string, types.NamespacedName, Answer]
@@ -72,7 +61,7 @@ type Reconciler struct {
 	// Credentials reads what issuers refer to.
 	Credentials credential.Resolver
 	// STS asks for tokens.
-	STS STS
+	STS sts.Service
 	// Flights runs the calls.
 	Flights *Flights
 	// Gates says whether a call may be made.
@@ -96,6 +85,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request *stsv1alpha1.TokenRe
 		r.Flights.Release(a.key())
 		return outcome{kind: gone}.result(time.Time{}, a.now), nil
 	}
+	result, err := r.attempt(ctx, a)
+	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+		// The operator stops. What was left undone is found again at the next start, and is no error
+		// for anybody to look into.
+		return ctrl.Result{}, nil
+	}
+	return result, err
+}
+
+func (r *Reconciler) attempt(ctx context.Context, a *attempt) (ctrl.Result, error) {
 	o, err := r.run(ctx, a)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -36,9 +36,15 @@ func (r *Reconciler) announce(ctx context.Context, a *attempt, o outcome, after 
 
 // logRefusal is for whoever opens a ticket with the STS's operators: the ids are theirs.
 func logRefusal(ctx context.Context, a *attempt, o outcome) {
-	log.FromContext(ctx).Info("STS gave no token", "why", a.decision.Why, "host", a.subject().Host, "reason", o.err.Reason,
-		"class", o.err.Class, "httpStatus", o.err.HTTPStatus, "codes", o.err.Codes, "correlationID", o.err.CorrelationID,
-		"traceID", o.err.TraceID, "attempts", o.attempts)
+	logger := log.FromContext(ctx).WithValues("why", a.decision.Why, "host", a.subject().Host, "reason", o.err.Reason,
+		"class", o.err.Class, "httpStatus", o.err.HTTPStatus, "correlationID", o.err.CorrelationID, "attempts", o.attempts)
+	if o.err.TraceID != "" {
+		logger = logger.WithValues("traceID", o.err.TraceID)
+	}
+	if len(o.err.Codes) > 0 {
+		logger = logger.WithValues("codes", o.err.Codes)
+	}
+	logger.Info("STS gave no token")
 }
 
 func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha1.TokenRequestStatus) {
@@ -49,7 +55,7 @@ func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha
 		r.warn(a, now.Reason, now.Message)
 	case failing:
 	case before.Status == metav1.ConditionFalse && before.Reason != stsv1alpha1.ReasonSuspended && now.Status == metav1.ConditionTrue:
-		r.note(a, now.Reason, "The token is back: "+now.Message)
+		r.note(a, now.Reason, "The failure is over: "+now.Message)
 	case o.kind == issued && a.forced() != "":
 		r.note(a, now.Reason, "The token was refreshed as the annotation asked: "+now.Message)
 	}

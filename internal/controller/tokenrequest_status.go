@@ -45,8 +45,8 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 
 	f := failureOf(a, o, s)
 	c := conditions{list: s.Conditions, generation: a.request.Generation, now: a.now}
-	c.issued(a, o, f)
 	c.ready(a, o, f)
+	c.issued(a, o, f)
 	c.present(stsv1alpha1.ConditionThrottled, f != nil && f.throttled, f)
 	c.present(stsv1alpha1.ConditionInteractionRequired, f != nil && f.interaction, f)
 	c.kstatus(a.valid(), f)

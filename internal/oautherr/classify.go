@@ -15,6 +15,11 @@ import (
 // (azure-workload-identity#340, external-secrets#2783).
 func (e *Error) classify(grant Grant) {
 	e.Class, e.Reason = e.verdict(grant)
+	if e.Class == Throttled {
+		// That is all there is to know: Entra's 429 is plain text, and what is odd
+		// about its body would only distract.
+		e.Detail = ""
+	}
 	if e.Class == Throttled || e.Class == Transient {
 		return
 	}

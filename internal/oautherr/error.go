@@ -95,14 +95,34 @@ func (e *Error) Canceled() bool {
 	return e.Class == Client && e.Reason == ReasonConnectionFailed
 }
 
+// stored is an Error as people read it in the ConfigMap: a duration has its unit.
+type stored struct {
+	*plain
+	RetryAfter string `json:"retryAfter,omitempty"`
+}
+
+// plain is an Error without its methods.
+type plain Error
+
+// MarshalJSON writes the fields as they are named, and RetryAfter in seconds, as in "60s".
+func (e *Error) MarshalJSON() ([]byte, error) {
+	s := stored{plain: (*plain)(e)}
+	if e.RetryAfter > 0 {
+		s.RetryAfter = fmt.Sprintf("%ds", e.RetryAfter/time.Second)
+	}
+	return json.Marshal(s)
+}
+
 // UnmarshalJSON restores a stored Error. What is restored is bounded as if it
 // had just arrived, and a class or reason of another release becomes one that
 // this release knows, because the API refuses a condition with any other.
 func (e *Error) UnmarshalJSON(data []byte) error {
-	type stored Error
-	if err := json.Unmarshal(data, (*stored)(e)); err != nil {
+	s := stored{plain: (*plain)(e)}
+	if err := json.Unmarshal(data, &s); err != nil {
 		return fmt.Errorf("decoding a stored OAuth error: %w", err)
 	}
+	// What can't be read is as good as nothing said: the gate itself says until when.
+	e.RetryAfter, _ = time.ParseDuration(s.RetryAfter)
 	if !e.Class.known() {
 		e.Class = Transient
 	}

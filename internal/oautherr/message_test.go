@@ -65,19 +65,19 @@ func TestMessage(t *testing.T) {
 		},
 		"an unknown error of a failing server is waited for": {
 			oautherr.FromResponse(answer(500, `"error":"an_invention"`), arrival), subject,
-			"login.example.com could not serve client 1111: an_invention. Nothing has to be changed: the operator asks login.example.com again, less and less often; where it lasts, ask those who run it.",
+			"login.example.com could not serve client 1111: an_invention. Nothing has to be changed: the operator asks again, less and less often; where this lasts, ask those who run login.example.com.",
 		},
 		"an outage in OAuth's terms": {
 			oautherr.FromResponse(answer(503, `"error":"temporarily_unavailable"`), arrival), subject,
-			"login.example.com could not serve client 1111: temporarily_unavailable. Nothing has to be changed: the operator asks login.example.com again, less and less often; where it lasts, ask those who run it.",
+			"login.example.com could not serve client 1111: temporarily_unavailable. Nothing has to be changed: the operator asks again, less and less often; where this lasts, ask those who run login.example.com.",
 		},
 		"an outage in HTTP's terms": {
 			oautherr.FromResponse(oautherr.Response{Status: 502, Body: []byte("canary")}, arrival), subject,
-			"login.example.com answered client 1111 with HTTP 502 and nothing usable: the body is not one JSON object. Nothing has to be changed: the operator asks login.example.com again, less and less often; where it lasts, ask those who run it.",
+			"login.example.com answered client 1111 with HTTP 502 and nothing usable: the body is not one JSON object. Nothing has to be changed: the operator asks again, less and less often; where this lasts, ask those who run login.example.com.",
 		},
 		"throttling names the status": {
 			oautherr.FromResponse(oautherr.Response{Status: 429, Header: retryAfter("77")}, arrival), subject,
-			"login.example.com throttles client 1111 (HTTP 429). Nothing has to be changed: the operator asks login.example.com again no earlier than it allows; where it recurs, look for who else asks as client 1111, or have the limit raised.",
+			"login.example.com throttles client 1111 (HTTP 429). Nothing has to be changed: the operator asks again no earlier than allowed; where this recurs, look for who else asks as this client, or have its limit raised.",
 		},
 		"throttling for a loop names the number and what to look for": {
 			oautherr.FromResponse(answer(400, `"error":"invalid_grant","error_codes":[50196]`), arrival), subject,
@@ -85,7 +85,7 @@ func TestMessage(t *testing.T) {
 		},
 		"throttling does not explain a number about a secret": {
 			oautherr.FromResponse(answer(429, `"error":"invalid_client","error_codes":[7000215]`), arrival), oautherr.Subject{Host: "h"},
-			"h throttles the client (AADSTS7000215). Nothing has to be changed: the operator asks h again no earlier than it allows; where it recurs, look for who else asks as the client, or have the limit raised.",
+			"h throttles the client (AADSTS7000215). Nothing has to be changed: the operator asks again no earlier than allowed; where this recurs, look for who else asks as this client, or have its limit raised.",
 		},
 		"a redirect names no target": {
 			oautherr.FromResponse(oautherr.Response{Status: 302}, arrival), subject,

@@ -11,14 +11,14 @@ const (
 	newCode     = "Annotate {request} with a new value of sts.tokenrequest.dev/refresh-requested-at and sign in with the user code it then shows."
 	enterCode   = "Sign in with the user code that status.deviceAuthorization of {request} shows."
 
-	waitForService = "Nothing has to be changed: the operator asks {host} again, less and less often; where it lasts, ask those who run it."
-	waitForLimit   = "Nothing has to be changed: the operator asks {host} again no earlier than it allows; where it recurs, look for who else asks as {client}, or have the limit raised."
+	waitForService = "Nothing has to be changed: the operator asks again, less and less often; where this lasts, ask those who run {host}."
+	waitForLimit   = "Nothing has to be changed: the operator asks again no earlier than allowed; where this recurs, look for who else asks as this client, or have its limit raised."
 	askAgain       = "Nothing has to be changed: the operator asks {host} again."
 
 	correctEndpoint   = "Correct the authority or tokenEndpoint of {issuer}: {authority} has no token endpoint that {host} answers at."
 	checkAnswerer     = "Check with an HTTP client from inside the cluster who answers at {host}: the token endpoint of {authority}, or a proxy, firewall or sign-in page in its place."
 	nameTarget        = "Set the authority or tokenEndpoint of {issuer} to the address that {host} redirects to, after checking that its owner may see the credential."
-	authenticateProxy = "Give the proxy that {issuer} uses its credentials, in proxyURL or in the operator's HTTPS_PROXY, or exempt {host} in NO_PROXY."
+	authenticateProxy = "Name the proxy's credentials in the operator's HTTPS_PROXY, or exempt {host} in its NO_PROXY, or give {issuer} a proxyURL that asks for none."
 	shortenRequest    = "Ask for fewer scopes or shorten the assertion of {request}: {host}, or a proxy before it, takes no request of this size."
 	permitEndpoint    = "Correct the authority or tokenEndpoint of {issuer}, or have the operator's administrator permit calls to {host}."
 

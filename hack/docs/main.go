@@ -1,14 +1,16 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Docs writes the reference documents whose truth lives in code: the conditions of the API and the
-// errors of token services. It runs from the top of the repository; make generate calls it.
+// Docs writes the reference documents whose truth lives in code: the conditions of the API, the
+// errors of token services and the operator's metrics. It runs from the top of the repository; make
+// generate calls it.
 package main
 
 import (
 	"fmt"
 	"os"
 
+	"tokenrequest.dev/operator/internal/metrics"
 	"tokenrequest.dev/operator/internal/oautherr"
 )
 
@@ -29,6 +31,7 @@ func run() error {
 	}
 	for path, text := range map[string]string{
 		"docs/reference/conditions.md": conditions,
+		"docs/reference/metrics.md":    metricsReference(metrics.Families()),
 		"docs/errors.md":               errorsReference(oautherr.Catalogue()),
 	} {
 		if err := os.WriteFile(path, []byte(notice+text), 0o644); err != nil {

@@ -10,22 +10,27 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	crmanager "sigs.k8s.io/controller-runtime/pkg/manager"
+	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/controller"
 	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/flight"
+	"tokenrequest.dev/operator/internal/metrics"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
 	"tokenrequest.dev/operator/internal/throttle"
@@ -62,11 +67,13 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		case <-ctx.Done():
 		}
 	})
+	observed := prometheus.NewRegistry()
+	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats))
 	reconciler := &controller.Reconciler{
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Credentials: credential.Resolver{Reader: mgr.GetAPIReader(), RequireAllowedHosts: c.RequireAllowedHosts},
-		STS:         newSTS(c, clk),
+		STS:         metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:     flights,
 		Gates:       gates,
 		Store:       store,
@@ -76,7 +83,8 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 	}
 	return errors.Join(
 		mgr.Add(crmanager.RunnableFunc(flights.Run)),
-		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return flush(ctx, store) })),
+		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return keepStored(ctx, store) })),
+		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return expose(ctx, observed, crmetrics.Registry) })),
 		reconciler.SetupWithManager(ctx, mgr, controller.Watching{
 			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Workers: c.MaxConcurrentReconciles,
 		}),
@@ -101,9 +109,17 @@ func newStore(mgr ctrl.Manager, gates *controller.Gates, recorder events.EventRe
 	}), nil
 }
 
-// flush stores the gates once more when the operator stops.
-func flush(ctx context.Context, store controller.GateStore) error {
-	<-ctx.Done()
+// tidyInterval is how long the ConfigMap may show a gate that has opened.
+const tidyInterval = time.Minute
+
+// keepStored has the ConfigMap show no gate that has opened, and stores the gates once more when the
+// operator stops.
+func keepStored(ctx context.Context, store *configmap.Store[*oautherr.Error]) error {
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		if err := store.Tidy(ctx); err != nil && ctx.Err() == nil {
+			log.FromContext(ctx).Error(err, "Tidying the throttle gates")
+		}
+	}, tidyInterval)
 	// A context of its own: the other is what has just ended.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()

@@ -206,7 +206,7 @@ func TestTokenReportsOutcomes(t *testing.T) {
 		},
 		"a throttle in plain text": {
 			answers(429, "Too Many Requests", "Retry-After", "60"),
-			oautherr.Error{Class: oautherr.Throttled, Reason: oautherr.ReasonThrottled, Detail: "the body is not one JSON object",
+			oautherr.Error{Class: oautherr.Throttled, Reason: oautherr.ReasonThrottled,
 				CorrelationID: correlationID, HTTPStatus: 429, RetryAfter: time.Minute},
 		},
 		"not found, with nothing in it": {

@@ -27,7 +27,7 @@ const (
 	ClientSecretPost AuthMethod = "client_secret_post"
 )
 
-// authMethods is what clients can be registered with and discovery announces.
+// authMethods are what a server can be told to support.
 var authMethods = []AuthMethod{ClientSecretBasic, ClientSecretPost}
 
 // Client is a confidential client that may use every grant of the server. Its
@@ -48,9 +48,9 @@ type Client struct {
 
 // RegisterClient adds a client. It fails when the id is taken, when id or secret
 // is empty, when the secret is longer than 72 bytes, or when the authentication
-// method is unknown. Errors don't contain the secret.
+// method isn't one of the server's. Errors don't contain the secret.
 func (s *Server) RegisterClient(client Client) error {
-	registered, err := newFositeClient(client)
+	registered, err := s.newFositeClient(client)
 	if err != nil {
 		return fmt.Errorf("registering client %q: %w", client.ID, err)
 	}
@@ -68,13 +68,13 @@ func (s *Server) SetSecret(clientID, secret string) error {
 	return s.store.setSecret(clientID, hash)
 }
 
-func newFositeClient(client Client) (*fosite.DefaultOpenIDConnectClient, error) {
+func (s *Server) newFositeClient(client Client) (*fosite.DefaultOpenIDConnectClient, error) {
 	if client.ID == "" {
 		return nil, errors.New("an id is needed")
 	}
 	method := cmp.Or(client.AuthMethod, ClientSecretBasic)
-	if !slices.Contains(authMethods, method) {
-		return nil, fmt.Errorf("unknown authentication method %q: use one of %q", method, authMethods)
+	if !slices.Contains(s.auth, method) {
+		return nil, fmt.Errorf("unknown authentication method %q: use one of %q", method, s.auth)
 	}
 	hash, err := hashSecret(client.Secret)
 	if err != nil {

@@ -32,22 +32,36 @@ type metadata struct {
 	TokenEndpointAuthMethodsSupported []AuthMethod `json:"token_endpoint_auth_methods_supported"`
 }
 
-func (s *Server) serveMetadata(w http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	s.calls.Discovery++
-	s.mu.Unlock()
+// serveOpenIDMetadata answers 404 when there is no such document, having counted
+// the question.
+func (s *Server) serveOpenIDMetadata(w http.ResponseWriter, r *http.Request) {
+	if s.openID {
+		s.serveMetadata(w, r)
+		return
+	}
+	s.countDiscovery()
+	http.NotFound(w, r)
+}
 
+func (s *Server) serveMetadata(w http.ResponseWriter, _ *http.Request) {
+	s.countDiscovery()
 	document := metadata{
 		Issuer:                            s.url,
 		TokenEndpoint:                     s.url + tokenPath,
 		GrantTypesSupported:               grantTypes(),
 		ResponseTypesSupported:            []string{},
-		TokenEndpointAuthMethodsSupported: authMethods,
+		TokenEndpointAuthMethodsSupported: s.auth,
 	}
 	if s.format == JWT {
 		document.JWKSURI = s.url + jwksPath
 	}
 	writeJSON(w, document)
+}
+
+func (s *Server) countDiscovery() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls.Discovery++
 }
 
 func (s *Server) serveJWKS(w http.ResponseWriter, _ *http.Request) {

@@ -48,6 +48,37 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+func TestDiscoveryAnnouncesTheAuthenticationMethodsThatWereAskedFor(t *testing.T) {
+	server := start(t, authserver.Options{AuthMethods: []authserver.AuthMethod{authserver.ClientSecretPost}})
+	var got struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	getJSON(t, server, server.URL()+"/.well-known/openid-configuration", &got)
+	if diff := cmp.Diff([]string{"client_secret_post"}, got.Methods); diff != "" {
+		t.Errorf("methods (-want +got):\n%s", diff)
+	}
+}
+
+func TestAServerWithoutOpenIDHasOneDocumentAndCountsBothPlaces(t *testing.T) {
+	server := start(t, authserver.Options{WithoutOpenID: true})
+	response, err := trusting(t, server).Get(server.URL() + "/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusNotFound {
+		t.Errorf("GET of OpenID Connect's document = %s, want 404", response.Status)
+	}
+	var got struct{ Issuer string }
+	getJSON(t, server, server.URL()+"/.well-known/oauth-authorization-server", &got)
+	if got.Issuer != server.URL() {
+		t.Errorf("issuer = %q, want %q", got.Issuer, server.URL())
+	}
+	if want := (authserver.Calls{Discovery: 2}); server.Calls() != want {
+		t.Errorf("Calls() = %+v, want %+v", server.Calls(), want)
+	}
+}
+
 func TestAServerOfOpaqueTokensHasNoKeysToShow(t *testing.T) {
 	server := start(t, authserver.Options{TokenFormat: authserver.Opaque})
 	response, err := trusting(t, server).Get(server.URL() + "/.well-known/jwks.json")

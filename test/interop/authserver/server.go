@@ -53,6 +53,14 @@ type Options struct {
 
 	// Lifespan is how long an access token lives. Zero means one hour.
 	Lifespan time.Duration
+
+	// AuthMethods are what clients may be registered with and discovery announces,
+	// in this order. None means both, ClientSecretBasic first.
+	AuthMethods []AuthMethod
+
+	// WithoutOpenID leaves out OpenID Connect's metadata document, as servers do
+	// that are no OpenID provider: RFC 8414's is then the only one.
+	WithoutOpenID bool
 }
 
 // Calls counts the requests that a Server has received since it started, refused
@@ -60,7 +68,8 @@ type Options struct {
 type Calls struct {
 	// Token counts POSTs to the token endpoint.
 	Token int
-	// Discovery counts GETs of either metadata document.
+	// Discovery counts GETs at the places of the two metadata documents, whether
+	// one is there or not.
 	Discovery int
 }
 
@@ -71,6 +80,8 @@ type Server struct {
 	caPEM  []byte
 	keys   *signingKeys
 	format TokenFormat
+	auth   []AuthMethod
+	openID bool
 	store  *store
 	http   *http.Server
 
@@ -86,8 +97,8 @@ type Server struct {
 
 // Start listens and serves in the background until Close. The server answers as
 // soon as Start has returned. It fails for an address that it can't listen on,
-// an unknown TokenFormat, a negative Lifespan, or a client that RegisterClient
-// refuses.
+// an unknown TokenFormat or AuthMethod, a negative Lifespan, or a client that
+// RegisterClient refuses.
 func Start(options Options) (*Server, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
@@ -99,6 +110,8 @@ func Start(options Options) (*Server, error) {
 	s := &Server{
 		keys:   keys,
 		format: options.TokenFormat,
+		auth:   options.AuthMethods,
+		openID: !options.WithoutOpenID,
 		store:  newStore(),
 		served: make(chan struct{}),
 	}
@@ -127,6 +140,15 @@ func (o *Options) complete() error {
 	if !slices.Contains(tokenFormats, o.TokenFormat) {
 		return fmt.Errorf("unknown token format %q: use one of %q", o.TokenFormat, tokenFormats)
 	}
+	if len(o.AuthMethods) == 0 {
+		o.AuthMethods = authMethods
+	}
+	for _, method := range o.AuthMethods {
+		if !slices.Contains(authMethods, method) {
+			return fmt.Errorf("unknown authentication method %q: use one of %q", method, authMethods)
+		}
+	}
+	o.AuthMethods = slices.Clone(o.AuthMethods)
 	return nil
 }
 
@@ -175,7 +197,7 @@ func (s *Server) serve(listener net.Listener) {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+tokenPath, s.serveToken)
-	mux.HandleFunc("GET "+openIDConfigurationPath, s.serveMetadata)
+	mux.HandleFunc("GET "+openIDConfigurationPath, s.serveOpenIDMetadata)
 	mux.HandleFunc("GET "+authorizationServerPath, s.serveMetadata)
 	if s.format == JWT {
 		mux.HandleFunc("GET "+jwksPath, s.serveJWKS)

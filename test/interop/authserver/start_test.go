@@ -73,6 +73,14 @@ func TestStartRefuses(t *testing.T) {
 		"an unknown token format": {
 			authserver.Options{TokenFormat: "saml"}, `unknown token format "saml"`,
 		},
+		"an unknown authentication method": {
+			authserver.Options{AuthMethods: []authserver.AuthMethod{"tls_client_auth"}}, `unknown authentication method "tls_client_auth"`,
+		},
+		"a client whose authentication method the server doesn't support": {
+			authserver.Options{
+				AuthMethods: []authserver.AuthMethod{authserver.ClientSecretPost}, Clients: []authserver.Client{{ID: "graph", Secret: "a"}},
+			}, `client "graph": unknown authentication method "client_secret_basic"`,
+		},
 		"a client that can't be registered": {
 			authserver.Options{Clients: []authserver.Client{{ID: "graph"}}}, `client "graph": a secret is needed`,
 		},
@@ -112,8 +120,7 @@ func TestTheHostThatWasAskedForIsTheIssuerAndInTheCertificate(t *testing.T) {
 func TestAClientThatTrustsAnotherCAIsNotServed(t *testing.T) {
 	server, other := start(t, authserver.Options{}), start(t, authserver.Options{})
 	_, err := trusting(t, other).Get(server.URL() + "/.well-known/openid-configuration")
-	var unknown x509.UnknownAuthorityError
-	if !errors.As(err, &unknown) {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
 		t.Errorf("GET with another server's CA: %v, want an unknown authority", err)
 	}
 	if got := server.Calls(); got != (authserver.Calls{}) {

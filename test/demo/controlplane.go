@@ -5,10 +5,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,7 +21,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -31,6 +34,9 @@ const (
 	demoNamespace = "demo"
 	// slowStart is how long etcd and kube-apiserver may each take on a busy machine.
 	slowStart = time.Minute
+	// slowStop is how long they may take to end before they are killed; kube-apiserver would wait
+	// for long for an etcd that has died.
+	slowStop = 5 * time.Second
 )
 
 // cluster is the control plane of this run. It has no nodes: nothing here needs a pod.
@@ -47,16 +53,22 @@ type cluster struct {
 // its namespace and its roles.
 func (d *demo) startControlPlane(ctx context.Context) error {
 	d.out.title("TokenRequest operator, a demonstration")
+	d.out.text("It runs on loopback ports of this machine, touches no other cluster, and takes all down at the end.")
+	d.out.line("")
 	d.out.status("Starting a control plane ...")
 	environment, err := d.environment()
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	d.undo = append(d.undo, func() { _ = environment.Stop() })
+	d.undo = append(d.undo, func() { d.stopControlPlane(environment) })
 	config, err := environment.Start()
 	if err != nil {
-		return &startError{"The control plane", apiServerLog, err}
+		name := apiServer
+		if strings.Contains(err.Error(), etcd) {
+			name = etcd
+		}
+		return &startError{"The control plane", name + ".log", err}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -69,7 +81,7 @@ func (d *demo) startControlPlane(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.out.fact("control plane", "kube-apiserver %s and etcd at %s, up after %.1f s", version, config.Host, time.Since(begun).Seconds())
+	d.out.labelled("control plane", "kube-apiserver %s and etcd at %s, up after %.1f s", version, strings.TrimSuffix(config.Host, "/"), time.Since(begun).Seconds())
 	for _, name := range []string{systemNamespace, demoNamespace} {
 		if err := d.cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return fmt.Errorf("creating namespace %s: %w", name, err)
@@ -79,9 +91,10 @@ func (d *demo) startControlPlane(ctx context.Context) error {
 	return err
 }
 
+// The programs of the control plane, whose logs are named after them.
 const (
-	apiServerLog = "kube-apiserver.log"
-	etcdLog      = "etcd.log"
+	apiServer = "kube-apiserver"
+	etcd      = "etcd"
 )
 
 // environment describes the control plane to envtest. All that it writes stays in the place.
@@ -90,17 +103,21 @@ func (d *demo) environment() (*envtest.Environment, error) {
 		CRDDirectoryPaths:        []string{filepath.Join(d.repository, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing:    true,
 		ControlPlaneStartTimeout: slowStart,
+		ControlPlaneStopTimeout:  slowStop,
 		// Whatever the environment variables say: the demo never touches a cluster that is there.
-		UseExistingCluster: ptr.To(false),
+		UseExistingCluster: new(false),
 	}
 	server := environment.ControlPlane.GetAPIServer()
-	environment.ControlPlane.Etcd = &envtest.Etcd{}
-	etcd := environment.ControlPlane.Etcd
+	store := &envtest.Etcd{}
+	environment.ControlPlane.Etcd = store
 	for _, part := range []struct {
-		name string
-		dir  *string
-		path *string
-	}{{"kube-apiserver", &server.CertDir, &server.Path}, {"etcd", &etcd.DataDir, &etcd.Path}} {
+		name      string
+		dir, path *string
+		out, err  *io.Writer
+	}{
+		{apiServer, &server.CertDir, &server.Path, &server.Out, &server.Err},
+		{etcd, &store.DataDir, &store.Path, &store.Out, &store.Err},
+	} {
 		*part.dir = d.place.path(part.name)
 		if err := os.Mkdir(*part.dir, 0o700); err != nil {
 			return nil, fmt.Errorf("making a directory for %s: %w", part.name, err)
@@ -109,17 +126,44 @@ func (d *demo) environment() (*envtest.Environment, error) {
 		if *part.path, err = d.noted(part.name); err != nil {
 			return nil, err
 		}
+		log, err := d.place.log(part.name + ".log")
+		if err != nil {
+			return nil, err
+		}
+		*part.out, *part.err = log, log
 	}
-	serverLog, err := d.place.log(apiServerLog)
-	if err != nil {
-		return nil, err
-	}
-	log, err := d.place.log(etcdLog)
-	if err != nil {
-		return nil, err
-	}
-	server.Out, server.Err, etcd.Out, etcd.Err = serverLog, serverLog, log, log
 	return environment, nil
+}
+
+// stopControlPlane stops it and waits until it is gone: envtest doesn't wait for what it has to kill.
+func (d *demo) stopControlPlane(environment *envtest.Environment) {
+	_ = environment.Stop() // what it couldn't stop is killed
+	for range int(slowStop / glance) {
+		if !d.runs(etcd) && !d.runs(apiServer) {
+			return
+		}
+		_ = pause(context.Background())
+	}
+}
+
+// controlPlaneDeath says which part of the control plane is no longer there; envtest doesn't.
+func (d *demo) controlPlaneDeath() error {
+	for _, name := range []string{etcd, apiServer} {
+		if _, err := os.Stat(d.place.path(pidsDir, name)); err == nil && !d.runs(name) {
+			return &diedError{title: name, log: name + ".log"}
+		}
+	}
+	return nil
+}
+
+// runs says whether a part of the control plane was started and hasn't ended.
+func (d *demo) runs(name string) bool {
+	content, err := os.ReadFile(d.place.path(pidsDir, name))
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	return err == nil && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 // noted wraps a program of the control plane into a script that tells the janitor its process:
@@ -127,7 +171,7 @@ func (d *demo) environment() (*envtest.Environment, error) {
 func (d *demo) noted(name string) (string, error) {
 	script := fmt.Sprintf("#!/bin/sh\necho $$ >%s\nexec %s \"$@\"\n",
 		quoted(d.place.path(pidsDir, name)), quoted(filepath.Join(d.assets, name)))
-	path := d.place.path(name + ".sh")
+	path := d.place.path(programsDir, name)
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		return "", fmt.Errorf("writing the script that starts %s: %w", name, err)
 	}
@@ -155,8 +199,8 @@ func (c *cluster) connect(config *rest.Config, place *place) error {
 	if err != nil {
 		return fmt.Errorf("reading the control plane's kubeconfig: %w", err)
 	}
-	for _, context := range kubeconfig.Contexts {
-		context.Namespace = demoNamespace
+	for _, entry := range kubeconfig.Contexts {
+		entry.Namespace = demoNamespace
 	}
 	content, err := clientcmd.Write(*kubeconfig)
 	if err != nil {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 
 // deadline bounds a run, so that a machine on which something never settles says so.
 const deadline = 3 * time.Minute
+
+var errDeadline = fmt.Errorf("not everything had settled after %.0f min", deadline.Minutes())
 
 // demo is one run: what it has started, and where to find it.
 type demo struct {
@@ -32,8 +35,10 @@ type demo struct {
 	simulator  *simulator
 	authServer standIn
 
-	applied time.Time
-	undo    []func() // what has to be stopped, in the order of its start
+	applied time.Time        // when the samples were
+	seen    map[string]sight // the requests, by name
+	gate    string           // the ConfigMap of the gates, as YAML, while one was shut
+	undo    []func()         // what has to be stopped, in the order of its start
 }
 
 // newDemo finds what will be started, and makes the place for what the run leaves on disk.
@@ -42,7 +47,7 @@ func newDemo(out *screen, end context.CancelCauseFunc, keep bool) (*demo, error)
 	if err != nil {
 		return nil, fmt.Errorf("finding out where this program is: %w", err)
 	}
-	d := &demo{out: out, end: end, keep: keep, programs: filepath.Dir(self)}
+	d := &demo{out: out, end: end, keep: keep, programs: filepath.Dir(self), seen: map[string]sight{}}
 	d.repository = filepath.Dir(d.programs)
 	d.assets = os.Getenv("KUBEBUILDER_ASSETS")
 	if d.assets == "" {
@@ -66,7 +71,7 @@ func newDemo(out *screen, end context.CancelCauseFunc, keep bool) (*demo, error)
 
 // run is the demo in the order in which a person sees it.
 func (d *demo) run(ctx context.Context) error {
-	bounded, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("not everything had settled after %s", deadline))
+	bounded, cancel := context.WithTimeoutCause(ctx, deadline, errDeadline)
 	defer cancel()
 	for _, act := range []func(context.Context) error{
 		d.readSamples,
@@ -84,7 +89,7 @@ func (d *demo) run(ctx context.Context) error {
 		d.checkLeaks,
 	} {
 		if err := act(bounded); err != nil {
-			return because(bounded, err)
+			return d.because(bounded, err)
 		}
 	}
 	if d.keep {
@@ -94,20 +99,24 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 // because prefers why a run was ended to what broke on account of that.
-func because(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+func (d *demo) because(ctx context.Context, err error) error {
+	if _, told := errors.AsType[*startError](err); told {
 		return err
 	}
-	cause := context.Cause(ctx)
-	var unmet *unmetError
-	if errors.Is(cause, errInterrupted) || !errors.As(err, &unmet) {
-		return cause
+	if pause(ctx) == nil { // a process that has just died is noticed by then
+		return cmp.Or(d.controlPlaneDeath(), err)
 	}
-	return fmt.Errorf("%w\n%w", cause, unmet)
+	cause := context.Cause(ctx)
+	if still := unmet(d.seen); still != nil && errors.Is(cause, errDeadline) {
+		return fmt.Errorf("%w.\n%w", cause, still)
+	}
+	return cause
 }
 
 // finish takes everything down, tells how the run ended and returns the exit status.
 func (d *demo) finish(err error, lasted time.Duration) int {
+	log := logFor(err)
+	lines := d.place.tail(log) // before the log is full of the end
 	d.out.status("Stopping everything ...")
 	for _, stop := range slices.Backward(d.undo) {
 		stop()
@@ -118,6 +127,7 @@ func (d *demo) finish(err error, lasted time.Duration) int {
 	case err == nil:
 		d.place.remove()
 		d.out.good("Everything ended as it should, after %s. All that was started has been stopped and removed.", seconds)
+		d.out.text("To look around in it yourself: make demo KEEP=1")
 		return 0
 	case errors.Is(err, errInterrupted) && d.keep:
 		d.place.remove()
@@ -130,20 +140,18 @@ func (d *demo) finish(err error, lasted time.Duration) int {
 	}
 	logs := d.place.keepLogs()
 	d.out.bad("The demo failed after %s: %s", seconds, err)
-	d.out.tail(logFor(err, logs))
+	d.out.log(filepath.Join(logs, log), lines)
 	d.out.text("All that was started has been stopped. The logs stay in %s.", logs)
 	return 1
 }
 
 // logFor is the log to look into first: that of the process which died, else the operator's.
-func logFor(err error, logs string) string {
-	var died *diedError
-	if errors.As(err, &died) {
-		return filepath.Join(logs, filepath.Base(died.log))
+func logFor(err error) string {
+	if died, ok := errors.AsType[*diedError](err); ok {
+		return died.log
 	}
-	var startError *startError
-	if errors.As(err, &startError) {
-		return filepath.Join(logs, startError.log)
+	if start, ok := errors.AsType[*startError](err); ok {
+		return start.log
 	}
-	return filepath.Join(logs, operatorLog)
+	return operatorLog
 }

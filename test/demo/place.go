@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // place is the temporary directory of a run: everything that it leaves on disk is in here.
@@ -16,8 +17,9 @@ type place struct {
 }
 
 const (
-	logsDir = "logs"
-	pidsDir = "pids"
+	logsDir     = "logs"
+	pidsDir     = "pids"
+	programsDir = "programs"
 )
 
 func newPlace() (*place, error) {
@@ -26,7 +28,7 @@ func newPlace() (*place, error) {
 		return nil, fmt.Errorf("making a temporary directory: %w", err)
 	}
 	p := &place{dir: dir}
-	for _, name := range []string{logsDir, pidsDir} {
+	for _, name := range []string{logsDir, pidsDir, programsDir} {
 		if err := os.Mkdir(p.path(name), 0o700); err != nil {
 			return nil, fmt.Errorf("making a temporary directory: %w", err)
 		}
@@ -56,6 +58,19 @@ func (p *place) log(name string) (*os.File, error) {
 		return nil, fmt.Errorf("making the log %s: %w", name, err)
 	}
 	return file, nil
+}
+
+// tailLines is how much of a log is shown.
+const tailLines = 10
+
+// tail returns the last lines of a log.
+func (p *place) tail(name string) []string {
+	content, err := os.ReadFile(p.path(logsDir, name))
+	if err != nil {
+		return nil
+	}
+	lines := strings.FieldsFunc(string(content), func(r rune) bool { return r == '\n' })
+	return lines[max(0, len(lines)-tailLines):]
 }
 
 // remove ends the place. Nothing may be running in it any more.

@@ -23,10 +23,15 @@ const patience = 25 * time.Second
 // diedError says that a process ended though nobody had asked it to.
 type diedError struct {
 	title, log string
-	state      string
+	state      string // how, where that is known
 }
 
-func (e *diedError) Error() string { return fmt.Sprintf("%s ended unexpectedly (%s).", e.title, e.state) }
+func (e *diedError) Error() string {
+	if e.state == "" {
+		return e.title + " ended unexpectedly."
+	}
+	return fmt.Sprintf("%s ended unexpectedly (%s).", e.title, e.state)
+}
 
 // startError says that something didn't come up.
 type startError struct {
@@ -71,7 +76,7 @@ func (d *demo) start(ctx context.Context, title, program string, announce any, a
 		_ = p.cmd.Wait() // its state says the same
 		log.Close()
 		if !p.stopping.Load() {
-			d.end(&diedError{title, log.Name(), p.cmd.ProcessState.String()})
+			d.end(&diedError{title, filepath.Base(log.Name()), p.cmd.ProcessState.String()})
 		}
 		close(p.ended)
 	}()

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,7 +29,7 @@ const (
 // adapt replaces the hosts that the samples name by their stand-ins: in authorities, in the
 // annotation that says where a credential may be sent, and as trust root. All else stays as it is.
 func (s *samples) adapt(standIns map[string]standIn) error {
-	for _, object := range *s {
+	for _, object := range slices.Clone(*s) {
 		switch object.GetKind() {
 		case "TokenRequest":
 			if err := s.redirect(object, standIns); err != nil {
@@ -77,7 +78,7 @@ func (s *samples) provideCA(name, ca string) {
 		object.SetAPIVersion("v1")
 		object.SetKind("ConfigMap")
 		object.SetName(name)
-		*s = append(*s, object)
+		*s = append(samples{object}, *s...) // before the requests, as kubectl keeps the order
 	}
 	object.Object["data"] = map[string]any{caKey: ca}
 }

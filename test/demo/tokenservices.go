@@ -37,7 +37,7 @@ func (d *demo) startTokenServices(ctx context.Context) error {
 	if d.simulator, err = newSimulator(entra); err != nil {
 		return err
 	}
-	d.out.fact("token service 1", "a simulator that speaks like Microsoft Entra, at %s", entra.URL)
+	d.out.labelled("simulated STS", "stands in for %s, at %s", entraHost, entra.URL)
 
 	clients, err := d.samples.clientsOf(openIDHost)
 	if err != nil {
@@ -57,7 +57,7 @@ func (d *demo) startTokenServices(ctx context.Context) error {
 		return err
 	}
 	d.authServer, err = openID.standIn()
-	d.out.fact("token service 2", "a real authorization server, built on ory/fosite, at %s", openID.URL)
+	d.out.labelled("real STS", "an authorization server on ory/fosite, stands in for %s, at %s", openIDHost, openID.URL)
 	return err
 }
 

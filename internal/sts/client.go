@@ -40,9 +40,10 @@ type Client struct {
 	userAgent        string
 	egress           egress
 
-	mu         sync.Mutex
-	transports *lru[string, *http.Transport]
-	metadata   *lru[metadataKey, knownMetadata]
+	mu          sync.Mutex
+	transports  *lru[string, *http.Transport]
+	metadata    *lru[metadataKey, knownMetadata]
+	discoveries map[metadataKey]*discovery // under way
 }
 
 // New returns a client. It panics when the clock or the source of correlation
@@ -58,6 +59,7 @@ func New(o Options) *Client {
 		egress:           newEgress(o),
 		transports:       newLRU[string, *http.Transport](maxTransports),
 		metadata:         newLRU[metadataKey, knownMetadata](maxMetadata),
+		discoveries:      map[metadataKey]*discovery{},
 	}
 }
 

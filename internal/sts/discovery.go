@@ -47,7 +47,8 @@ func (c *Client) Known(authority string, t Transport) (Metadata, bool) {
 // OpenID Connect's document, and where the server has none, for that of RFC
 // 8414. An old document is better than none: it is used while discovery fails,
 // whatever the reason, unless ctx was cancelled. Each of its calls ends after 20
-// seconds, if ctx leaves it that long.
+// seconds, if ctx leaves it that long. Whoever asks for the same document
+// meanwhile shares the call and what comes of it.
 func (c *Client) Discover(ctx context.Context, authority string, t Transport) (Metadata, *oautherr.Error) {
 	if err := c.CheckURL(authority); err != nil {
 		return Metadata{}, err
@@ -56,6 +57,46 @@ func (c *Client) Discover(ctx context.Context, authority string, t Transport) (M
 		return m, nil
 	}
 	key := metadataKey{trimAuthority(authority), t.Identity()}
+	d, joined := c.join(key)
+	if joined {
+		select {
+		case <-d.done:
+			return d.metadata, d.err
+		case <-ctx.Done():
+			return Metadata{}, oautherr.FromTransport(context.Cause(ctx))
+		}
+	}
+	d.metadata, d.err = c.discover(ctx, key, t)
+	c.land(key, d)
+	return d.metadata, d.err
+}
+
+// discovery is a document on its way, and what came of it once done is closed.
+type discovery struct {
+	done     chan struct{}
+	metadata Metadata
+	err      *oautherr.Error
+}
+
+// join returns the discovery that is under way, or begins one.
+func (c *Client) join(key metadataKey) (d *discovery, joined bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d, joined = c.discoveries[key]; !joined {
+		d = &discovery{done: make(chan struct{})}
+		c.discoveries[key] = d
+	}
+	return d, joined
+}
+
+func (c *Client) land(key metadataKey, d *discovery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.discoveries, key)
+	close(d.done)
+}
+
+func (c *Client) discover(ctx context.Context, key metadataKey, t Transport) (Metadata, *oautherr.Error) {
 	m, err := c.fetchMetadata(ctx, key.authority, t)
 	if err == nil {
 		return c.remember(key, m, metadataFresh), nil

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -294,5 +295,44 @@ func TestDiscoverBoundsWhatItRemembers(t *testing.T) {
 		if _, got := client.Known(fmt.Sprint(s.URL, "/", i), s.trust()); got != want {
 			t.Errorf("of 1025 authorities the one with number %d is known: %t, want %t", i, got, want)
 		}
+	}
+}
+
+func TestDiscoverSharesOneCallAmongAllWhoAsk(t *testing.T) {
+	asked, release := make(chan struct{}, 100), make(chan struct{})
+	documents := http.NewServeMux()
+	s := serve(t, documents.ServeHTTP)
+	documents.HandleFunc("GET "+openIDPath, func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-release
+		answers(200, `{"issuer":"`+s.URL+`","token_endpoint":"`+s.URL+`/token"}`)(w, r)
+	})
+	client := sts.New(options())
+	discover := func(ctx context.Context) *oautherr.Error {
+		_, err := client.Discover(ctx, s.URL, s.trust())
+		return err
+	}
+
+	var all sync.WaitGroup
+	results := make(chan *oautherr.Error, 10)
+	all.Go(func() { results <- discover(t.Context()) })
+	<-asked
+	impatient, leave := context.WithCancel(t.Context())
+	leave()
+	if err := discover(impatient); err == nil || !err.Canceled() {
+		t.Errorf("one who gave up while another asked got %v", err)
+	}
+	for range 9 {
+		all.Go(func() { results <- discover(t.Context()) })
+	}
+	close(release)
+	all.Wait()
+	for range 10 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := s.paths(); len(got) != 1 {
+		t.Errorf("the server was asked %d times: %v", len(got), got)
 	}
 }

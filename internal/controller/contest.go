@@ -17,9 +17,8 @@ import (
 	"tokenrequest.dev/operator/internal/secret"
 )
 
-// elder names the request that a free Secret name goes to before this one, or "". Age decides, then
-// UID; a Secret that exists belongs to whoever holds it.
-func (r *Reconciler) elder(ctx context.Context, request *stsv1alpha1.TokenRequest) (string, error) {
+// rival names the request that a free Secret name goes to before this one, or "".
+func (r *Reconciler) rival(ctx context.Context, request *stsv1alpha1.TokenRequest) (string, error) {
 	var all stsv1alpha1.TokenRequestList
 	if err := r.Client.List(ctx, &all, client.InNamespace(request.Namespace),
 		client.MatchingFields{indexSecretName: request.SecretName()}, client.DisableReadYourWritesConsistency); err != nil {
@@ -27,15 +26,24 @@ func (r *Reconciler) elder(ctx context.Context, request *stsv1alpha1.TokenReques
 	}
 	for i := range all.Items {
 		other := &all.Items[i]
-		if other.UID != request.UID && other.DeletionTimestamp.IsZero() && older(other, request) {
+		if other.UID != request.UID && other.DeletionTimestamp.IsZero() && precedes(other, request) {
 			return other.Name, nil
 		}
 	}
 	return "", nil
 }
 
-func older(a, b *stsv1alpha1.TokenRequest) bool {
+// precedes says which of two requests a free name goes to: to the one that held the Secret before
+// somebody deleted it, else to the elder, else to the smaller UID.
+func precedes(a, b *stsv1alpha1.TokenRequest) bool {
+	if held := heldSecret(a); held != heldSecret(b) {
+		return held
+	}
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.UID, b.UID)) < 0
+}
+
+func heldSecret(request *stsv1alpha1.TokenRequest) bool {
+	return request.Status.Token != nil && request.Status.Token.SecretName == request.SecretName()
 }
 
 // dropFormer deletes the Secret that this request wrote under the name it had before, now that the

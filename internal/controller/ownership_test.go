@@ -139,6 +139,25 @@ var _ = Describe("The Secret", func() {
 		awaitReady(first)
 	})
 
+	It("goes back to its holder when somebody deletes it, though an elder request waits for the name", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		elder := create(ctx, t.request("elder"))
+		awaitReady(elder)
+		shared := func(r *stsv1alpha1.TokenRequest) { r.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "shared"} }
+		holder := create(ctx, t.request("holder", shared))
+		awaitReady(holder)
+		edit(ctx, t.request("elder"), shared)
+		Eventually(func(g Gomega) { g.Expect(reasonOf(elder(g), "Ready")).To(Equal("False/SecretConflict")) }).Should(Succeed())
+		s := secretOf(ctx, Default, t.namespace, "shared")
+		Expect(api.Delete(ctx, s)).To(Succeed())
+		Eventually(func(g Gomega) {
+			again := secretOf(ctx, g, t.namespace, "shared")
+			g.Expect(again.UID).NotTo(Equal(s.UID))
+			g.Expect(metav1.GetControllerOf(again).Name).To(Equal("holder"))
+		}).Should(Succeed())
+		Expect(reasonOf(elder(Default), "Ready")).To(Equal("False/SecretConflict"))
+	})
+
 	It("says what to do when its type can't change in place, and keeps the token", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		now := create(ctx, t.request("graph"))

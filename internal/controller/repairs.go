@@ -75,8 +75,7 @@ func (r *Repairs) note(a *attempt) {
 func isRepair(a *attempt) bool {
 	switch a.decision.Why {
 	case schedule.WhySecretMissing:
-		token := a.request.Status.Token
-		return token != nil && token.SecretName == a.request.SecretName()
+		return heldSecret(a.request)
 	case schedule.WhySecretDrifted:
 		return true
 	case schedule.WhyNothing:

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -148,7 +149,9 @@ func (a *attempt) facts() schedule.Facts {
 	if last := a.request.Status.LastError; last != nil {
 		f.Owed = strings.HasPrefix(last.Attempted, a.asked())
 	}
-	if next := a.request.Status.NextAttemptAt; next != nil && a.failedBefore() {
+	// A status that somebody took the conditions from can't be kept as it is: the attempt is made.
+	told := meta.IsStatusConditionFalse(a.request.Status.Conditions, stsv1alpha1.ConditionIssued)
+	if next := a.request.Status.NextAttemptAt; next != nil && told && a.failedBefore() {
 		f.Retry = &schedule.Retry{At: next.Time}
 	}
 	return f

@@ -40,6 +40,7 @@ func TestFactsHoldAFailureOnlyAgainstTheVerySameAttempt(t *testing.T) {
 			a.identify(&credential.Credential{ClientID: "app", Identity: "uid/1", Transport: sts.Transport{ProxyURL: "http://proxy:3128"}})
 		}), true, false},
 		{"another spec", given(failed, func(a *attempt) { a.inputs = "v1:another"; a.identify(a.credential) }), false, false},
+		{"a status without its conditions", given(failed, func(a *attempt) { a.request.Status.Conditions = nil }), true, false},
 		{"before the credential is read", given(failed, func(a *attempt) { a.attempted = "" }), true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -187,14 +188,19 @@ func TestARenamedSecretIsKnownUntilTheNewOneHoldsAToken(t *testing.T) {
 	}
 }
 
-func TestAFreeNameGoesToTheElderThenToTheSmallerUID(t *testing.T) {
+func TestAFreeNameGoesToItsHolderThenToTheElderThenToTheSmallerUID(t *testing.T) {
 	request := func(age time.Duration, uid types.UID) *stsv1alpha1.TokenRequest {
-		return &stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{UID: uid, CreationTimestamp: metav1.NewTime(noon.Add(-age))}}
+		return &stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Name: "shared", UID: uid, CreationTimestamp: metav1.NewTime(noon.Add(-age))}}
 	}
-	if !older(request(time.Hour, "b"), request(time.Minute, "a")) || older(request(time.Minute, "a"), request(time.Hour, "b")) {
-		t.Error("age doesn't decide")
-	}
-	if !older(request(time.Hour, "a"), request(time.Hour, "b")) || older(request(time.Hour, "b"), request(time.Hour, "a")) {
-		t.Error("of two of one age the UID doesn't decide")
+	holder := request(time.Minute, "b")
+	holder.Status.Token = &stsv1alpha1.TokenStatus{SecretName: "shared"}
+	for name, pair := range map[string][2]*stsv1alpha1.TokenRequest{
+		"the holder before an elder":           {holder, request(time.Hour, "a")},
+		"the elder":                            {request(time.Hour, "b"), request(time.Minute, "a")},
+		"of two of one age, the smaller's UID": {request(time.Hour, "a"), request(time.Hour, "b")},
+	} {
+		if !precedes(pair[0], pair[1]) || precedes(pair[1], pair[0]) {
+			t.Errorf("it doesn't go to %s", name)
+		}
 	}
 }

@@ -107,11 +107,11 @@ func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
 	if a.holding.State != secret.Free {
 		return outcome{}, nil
 	}
-	elder, err := r.elder(ctx, a.request)
-	if err != nil || elder == "" {
+	rival, err := r.rival(ctx, a.request)
+	if err != nil || rival == "" {
 		return outcome{}, err
 	}
-	return conflict(a, "TokenRequest "+elder), nil
+	return conflict(a, "TokenRequest "+rival), nil
 }
 
 func conflict(a *attempt, holder string) outcome {

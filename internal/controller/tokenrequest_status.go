@@ -183,6 +183,9 @@ func wake(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
 	if s.NextAttemptAt != nil {
 		sooner(s.NextAttemptAt.Time)
 	}
+	if o.kind == blocked {
+		sooner(a.now.Add(recheck))
+	}
 	if a.valid() {
 		sooner(a.content.Record.ExpiresAt)
 		if o.kind == failed || o.kind == waiting || o.kind == blocked {

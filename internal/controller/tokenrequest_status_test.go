@@ -212,6 +212,10 @@ func TestALiveObjectAlwaysHasANextStep(t *testing.T) {
 			}
 		}
 	}
+	ofAnHour := given()
+	if next := wake(ofAnHour, notFound, nextStatus(ofAnHour, notFound)); next.Sub(noon) != recheck {
+		t.Errorf("a blocked request is looked at again after %s, though its token lives for longer; want %s", next.Sub(noon), recheck)
+	}
 	if r := (outcome{kind: gone}).result(time.Time{}, noon); r.RequeueAfter != 0 {
 		t.Errorf("a deleted object is looked at again after %s", r.RequeueAfter)
 	}

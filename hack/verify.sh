@@ -79,7 +79,8 @@ documents_name_paths_that_exist() {
 }
 
 documents_link_to_files_that_exist() {
-	mentions '\]\([^):# ]+' '](' | while read -r document path; do
+	mentions '\]\([^):# ]+:?' '](' | while read -r document path; do
+		case $path in *:) continue ;; esac # a URL
 		[ -e "$(dirname "$document")/$path" ] || printf '  %s: %s\n' "$document" "$path"
 	done
 }

@@ -240,7 +240,7 @@ type Allowance struct {
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 64 && k.matches('^[A-Za-z0-9_.:-]+$'))",message="write each parameter's name with at most 64 letters, digits, '_', '.', ':' and '-'"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k.lowerAscii() in ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'scope', 'resource', 'claims', 'assertion', 'code', 'code_verifier', 'redirect_uri', 'response_type', 'refresh_token', 'device_code', 'username', 'password', 'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type', 'requested_token_use', 'user_federated_identity_credential']))",message="leave out the form fields that are OAuth's own: scopes, resources, claims, grant and the issuer's clientID and credential say them"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k.lowerAscii() in ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'scope', 'resource', 'claims', 'assertion', 'code', 'code_verifier', 'redirect_uri', 'response_type', 'refresh_token', 'device_code', 'username', 'password', 'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type', 'requested_token_use', 'user_federated_identity_credential', 'auth_req_id']))",message="leave out the form fields that are OAuth's own: scopes, resources, claims, grant and the issuer's clientID and credential say them"
 	Parameters map[string]ParameterValue `json:"parameters,omitempty"`
 
 	// defaultScopes lets a request name no scopes, and so take what the STS gives by default.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds etcd, kube-apiserver and kubectl into the directory named by the first argument, with the
-# Go tool alone. Takes about four minutes once on two cores; a finished binary is not built again.
+# Go tool alone. Takes about six minutes once on two cores; a finished binary is not built again.
 set -euo pipefail
 
 out=$(mkdir -p "$1" && cd "$1" && pwd)

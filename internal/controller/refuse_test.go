@@ -190,6 +190,23 @@ var _ = Describe("What only the operator can see", func() {
 	)
 })
 
+var _ = Describe("A spec that is changed to something this version doesn't do", func() {
+	It("says so at once, and keeps the token and Ready", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		now := create(ctx, t.request("graph"))
+		awaitReady(now)
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"token": "{{ .AccessToken }}"}}
+		})
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "True/TokenValid", "Issued": "False/UnsupportedFeature"}))
+			g.Expect(r.Status.Token).NotTo(BeNil())
+		}).Should(Succeed())
+		Expect(t.calls()).To(HaveLen(1))
+	})
+})
+
 var _ = Describe("Suspending", func() {
 	It("makes no call, leaves Ready alone while the token lives, and goes on when it ends", func(ctx SpecContext) {
 		t := newTenant(ctx)

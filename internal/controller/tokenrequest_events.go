@@ -18,6 +18,8 @@ import (
 const (
 	// reasonThrottleNotDurable is the event for a gate that could not be stored.
 	reasonThrottleNotDurable = "ThrottleNotDurable"
+	// reasonTokenExpiring is the event for a token that nears its end while its refresh fails.
+	reasonTokenExpiring = "TokenExpiring"
 	// actionAcquire is the action of every event about a token.
 	actionAcquire = "AcquireToken"
 	// longestNote is what the events API allows.
@@ -65,10 +67,12 @@ func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha
 // fails.
 func (r *Reconciler) announceExpiry(a *attempt, after stsv1alpha1.TokenRequestStatus) {
 	before, now := transition(a.request.Status, after, stsv1alpha1.ConditionReady)
-	expired := now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason
-	expiring := before.Status == metav1.ConditionTrue && now.Status == metav1.ConditionTrue && before.Message != now.Message && !isIssued(after)
-	if expired || expiring {
+	bothReady := before.Status == metav1.ConditionTrue && now.Status == metav1.ConditionTrue
+	switch {
+	case now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason:
 		r.warn(a, now.Reason, now.Message)
+	case bothReady && before.Message != now.Message && !isIssued(after):
+		r.warn(a, reasonTokenExpiring, now.Message)
 	}
 }
 

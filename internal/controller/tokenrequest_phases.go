@@ -30,7 +30,7 @@ type phase func(context.Context, *attempt) (outcome, error)
 
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
-	for _, next := range []phase{r.observe, r.decide, r.check, r.contest, r.resolve, r.collect, r.admit, r.ask} {
+	for _, next := range []phase{r.observe, r.check, r.decide, r.contest, r.resolve, r.collect, r.admit, r.ask} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
 		}
@@ -80,8 +80,8 @@ func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 	return outcome{kind: settled, retry: a.decision.At}, nil
 }
 
-// check refuses what the API server couldn't see is wrong, and what the API knows and this version
-// doesn't do.
+// check refuses what the API knows and this version doesn't do, what the API server couldn't see is
+// wrong, and a Secret that can't be written. It does so at once, not when the next token is due.
 func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
 	if message := unsupported(a.request); message != "" {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonUnsupportedFeature, message: message}, nil
@@ -91,14 +91,11 @@ func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonInvalidClaims, message: "spec.claims is neither a JSON object nor the base64 form of one. Copy it unchanged from status.lastError.claims or from the WWW-Authenticate header."}, nil
 	}
 	a.claims = claims
-	return outcome{}, nil
+	return a.usable(), nil
 }
 
-// contest makes sure, before a token is asked for, that it will have a place to go.
+// contest makes sure, before a token is asked for, that nobody fights over the place where it goes.
 func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
-	if o := a.usable(); o.kind != goOn {
-		return o, nil
-	}
 	if at, wait := r.Repairs.hold(a); wait {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, retry: at, message: fmt.Sprintf(
 			"Secret %s is deleted or changed again and again. Find out by whom: kubectl get secret %s -o yaml --show-managed-fields; another token follows, at ever longer intervals.",

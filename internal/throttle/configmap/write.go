@@ -28,8 +28,8 @@ const (
 	descriptionAnnotation = "kubernetes.io/description"
 
 	description = "Requests that token services asked to wait with, one data key each, so that a restart of the operator doesn't repeat them " +
-		"early. Written by tokenrequest-operator; other data keys are removed. It holds no secrets. Deleting a key, or all of this, and " +
-		"restarting the operator lets the requests go at once."
+		"early. Written by tokenrequest-operator; other data keys are removed. It holds no secrets. Deleting it lifts no gate: the " +
+		"operator has them in memory too, and a TokenRequest that waits has its own status.nextAttemptAt."
 )
 
 // write stores the cache's present state and notes in c which version that is. A conflict means that somebody else wrote: what

@@ -4,6 +4,7 @@
 package controller_test
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -84,6 +85,25 @@ var _ = Describe("Throttling", func() {
 		}).Should(Succeed())
 		Expect(violations(t)).To(BeEmpty())
 		Expect(t.calls()).To(HaveLen(3))
+	})
+
+	It("holds back a call that was admitted, and still queued when the gate shut", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.rule(0, stssim.Action{Latency: stssim.Duration(3 * time.Second), Status: 429, RetryAfter: "600"})
+		// More than one namespace may have under way, each asking for something else.
+		const crowd = 24
+		var all []func(Gomega) *stsv1alpha1.TokenRequest
+		for i := range crowd {
+			all = append(all, create(ctx, t.request(fmt.Sprint("r", i), func(r *stsv1alpha1.TokenRequest) {
+				r.Spec.Parameters = map[string]stsv1alpha1.ParameterValue{"n": stsv1alpha1.ParameterValue(fmt.Sprint(i))}
+			})))
+		}
+		Eventually(func(g Gomega) {
+			for _, now := range all {
+				g.Expect(reasonOf(now(g), "Throttled")).To(Equal("True/Throttled"))
+			}
+		}).Should(Succeed())
+		Expect(len(t.calls())).To(BeNumerically("<", crowd))
 	})
 
 	It("of one namespace doesn't shut another's gate", func(ctx SpecContext) {

@@ -30,7 +30,7 @@ type Answer struct {
 	problem *credential.Problem
 	// endpoint is where the call went, as discovery told.
 	endpoint string
-	// called is false when a gate that discovery led to was shut.
+	// called is false when a gate had shut before the call left.
 	called bool
 }
 
@@ -42,13 +42,17 @@ func (a *attempt) timeout() time.Duration {
 }
 
 // call is the call to the STS, as a closure over values: it runs outside the workers and must not
-// see the attempt change. It finds the endpoint, asks the gates again under that name, and has the
-// gates remember what comes of it before anybody else can ask.
+// see the attempt change. It finds the endpoint, asks the gates once more, and has them remember what
+// comes of it before anybody else can ask.
 func (r *Reconciler) call(a *attempt, timeout time.Duration) func(context.Context) Answer {
 	flown := *a
 	return func(ctx context.Context) Answer {
 		if answer, done := r.discover(ctx, &flown); done {
 			return answer
+		}
+		// Once more: the gate may have shut while this call was queued or discovery was under way.
+		if v := r.Gates.Admit(flown.gate(), r.Clock.Now(), flown.forced() != ""); !v.Open {
+			return Answer{verdict: v, endpoint: flown.endpoint}
 		}
 		token, e := r.STS.Token(ctx, sts.Request{
 			Endpoint:     flown.endpoint,
@@ -84,9 +88,6 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 	a.method = authMethod(a, meta)
 	if problem := a.credential.Permits(hostname(a.endpoint)); problem != nil {
 		return Answer{problem: problem, endpoint: a.endpoint}, true
-	}
-	if v := r.Gates.Admit(a.gate(), r.Clock.Now(), a.forced() != ""); !v.Open {
-		return Answer{verdict: v, endpoint: a.endpoint}, true
 	}
 	return Answer{}, false
 }

@@ -34,12 +34,13 @@ type operator struct {
 	probes  string // URL
 }
 
-// start runs the operator as a Deployment would, on free ports.
-func start() *operator {
+// start runs the operator as a Deployment would, on free ports, with further flags.
+func start(flags ...string) *operator {
 	GinkgoHelper()
 	metrics, probes := freePort(), freePort()
-	command := exec.Command(binary, "--kubeconfig", kubeconfig, "--operator-namespace", operatorNamespace, "--allow-loopback-authorities",
-		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes, "--zap-log-level", "debug")
+	flags = append([]string{"--kubeconfig", kubeconfig, "--operator-namespace", operatorNamespace, "--allow-loopback-authorities",
+		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes, "--zap-log-level", "debug"}, flags...)
+	command := exec.Command(binary, flags...)
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	o := &operator{session: session, metrics: "https://" + metrics + "/metrics", probes: "http://" + probes}

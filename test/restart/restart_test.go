@@ -127,6 +127,32 @@ var _ = Describe("Starting the operator", Ordered, func() {
 		run.stop()
 	}, SpecTimeout(3*time.Minute))
 
+	It("serves only the namespaces that it is told to", func(ctx SpecContext) {
+		newTenant(ctx, "served")
+		newTenant(ctx, "unserved")
+		Expect(api.Create(ctx, request("unserved", "graph"))).To(Succeed())
+		run := start("--watch-namespaces", "served")
+		Expect(api.Create(ctx, request("served", "graph"))).To(Succeed())
+		await(ctx, request("served", "graph"), "Ready", "TokenValid")
+
+		By("hearing of a corrected credential there")
+		app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "served", Name: "app"}}
+		Expect(api.Delete(ctx, app)).To(Succeed())
+		Expect(api.Create(ctx, request("served", "late"))).To(Succeed())
+		await(ctx, request("served", "late"), "Ready", "CredentialNotFound")
+		app.ResourceVersion = ""
+		app.Data = map[string][]byte{"client_secret": []byte("stssim-secret-of-served")}
+		Expect(api.Create(ctx, app)).To(Succeed())
+		await(ctx, request("served", "late"), "Ready", "TokenValid")
+
+		run.settledAfter(ctx, 2)
+		Expect(sim.Calls(stssim.Filter{ClientID: "unserved"})).To(BeEmpty())
+		untouched := &stsv1alpha1.TokenRequest{}
+		Expect(api.Get(ctx, client.ObjectKeyFromObject(request("unserved", "graph")), untouched)).To(Succeed())
+		Expect(untouched.Status.Conditions).To(BeEmpty())
+		run.stop()
+	}, SpecTimeout(2*time.Minute))
+
 	It("serves probes to anybody, and metrics to nobody without leave", func(ctx SpecContext) {
 		run := start()
 		for _, path := range []string{"/healthz", "/readyz"} {

@@ -5,7 +5,6 @@ package controller
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"tokenrequest.dev/operator/internal/credential"
@@ -86,7 +85,7 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 	}
 	a.endpoint = meta.TokenEndpoint
 	a.method = authMethod(a, meta)
-	if problem := a.credential.Permits(hostname(a.endpoint)); problem != nil {
+	if problem := a.credential.Permits(a.endpoint); problem != nil {
 		return Answer{problem: problem, endpoint: a.endpoint}, true
 	}
 	return Answer{}, false
@@ -108,7 +107,7 @@ func (r *Reconciler) remember(a *attempt, e *oautherr.Error) Answer {
 	}
 	if last := a.request.Status.LastError; a.failedBefore() {
 		failure.Attempts = int(last.Attempts)
-		failure.Propagating = e.Propagating && last.FirstSeen != nil && now.Sub(last.FirstSeen.Time) < freshness
+		failure.Propagating = e.Propagating && fresh(last, now)
 	}
 	return Answer{verdict: r.Gates.Remember(a.gate(), failure, now), endpoint: a.endpoint, called: true}
 }
@@ -118,8 +117,8 @@ func (a *attempt) refusal(answer Answer) outcome {
 	if answer.endpoint != "" {
 		a.endpoint = answer.endpoint
 	}
-	if p := answer.problem; p != nil {
-		return outcome{kind: blocked, reason: p.Reason, message: p.Message}
+	if answer.problem != nil {
+		return blockedBy(answer.problem)
 	}
 	o := remembered(answer.verdict)
 	o.called = answer.called
@@ -132,13 +131,4 @@ func (a *attempt) parameters() map[string]string {
 		parameters[name] = string(value)
 	}
 	return parameters
-}
-
-// hostname is the host of a URL without its port.
-func hostname(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
 }

@@ -8,6 +8,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/oautherr"
 )
 
@@ -55,6 +56,11 @@ type outcome struct {
 
 	// retry is when to look again, for the kinds that don't say so otherwise.
 	retry time.Time
+}
+
+// blockedBy is the outcome of a credential that can't be used.
+func blockedBy(p *credential.Problem) outcome {
+	return outcome{kind: blocked, reason: p.Reason, message: p.Message}
 }
 
 // Bounds of the time until a live object is looked at again. There is no way to end in "requeue

@@ -125,7 +125,7 @@ func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
 	case err != nil:
 		return outcome{}, err
 	case problem != nil:
-		return outcome{kind: blocked, reason: problem.Reason, message: problem.Message}, nil
+		return blockedBy(problem), nil
 	}
 	a.identify(c)
 	return r.decide(ctx, a)
@@ -159,8 +159,8 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 	if address == "" {
 		return nil
 	}
-	if problem := a.credential.Permits(hostname(address)); problem != nil {
-		return &outcome{kind: blocked, reason: problem.Reason, message: problem.Message}
+	if problem := a.credential.Permits(address); problem != nil {
+		return new(blockedBy(problem))
 	}
 	return nil
 }

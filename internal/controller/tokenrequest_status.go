@@ -22,6 +22,11 @@ import (
 // its way through the directory: "might lead to failure for a couple of minutes" (azure-workload-identity).
 const freshness = 5 * time.Minute
 
+// fresh says that a failure began so recently.
+func fresh(e *stsv1alpha1.TokenError, now time.Time) bool {
+	return e.FirstSeen != nil && now.Sub(e.FirstSeen.Time) < freshness
+}
+
 // failure is why a token wasn't issued, as conditions tell it.
 type failure struct {
 	reason, message string
@@ -142,21 +147,18 @@ func spreadBehind(a *attempt, o outcome) time.Duration {
 func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure {
 	switch o.kind {
 	case failed:
-		fresh := o.err.Propagating && s.LastError.FirstSeen != nil && a.now.Sub(s.LastError.FirstSeen.Time) < freshness
 		return &failure{
 			reason:      string(o.err.Reason),
 			message:     o.err.Message(a.subject()),
-			permanent:   o.err.Permanent() || o.err.Propagating && !fresh,
+			permanent:   o.err.Permanent() || o.err.Propagating && !fresh(s.LastError, a.now),
 			throttled:   o.err.Kind() == oautherr.KindRateLimited,
 			interaction: o.err.Class == oautherr.InteractionRequired,
 		}
 	case blocked:
 		return &failure{reason: o.reason, message: o.message, permanent: true}
 	case waiting:
+		// It is there: facts has nobody wait who wasn't told that the attempt failed.
 		before := meta.FindStatusCondition(a.request.Status.Conditions, stsv1alpha1.ConditionIssued)
-		if before == nil {
-			return nil
-		}
 		there := func(kind string) bool { return meta.IsStatusConditionTrue(a.request.Status.Conditions, kind) }
 		return &failure{
 			reason:      before.Reason,

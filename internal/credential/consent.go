@@ -45,12 +45,14 @@ func (c *Credential) undeclared() *Problem {
 	return nil
 }
 
-// Permits says why the credential may not be sent to a host, or nil when it may. Every Secret counts
-// that something is sent of, the client identifier's too: a clientIDRef can point at any key.
+// Permits says why the credential may not be sent to an endpoint, a URL, or nil when it may. The host
+// decides, whatever the port. Every Secret counts that something is sent of, the client identifier's
+// too: a clientIDRef can point at any key.
 //
 // Whoever names a proxy and the certificates to trust can have the proxy answer in the STS's name.
 // The proxy's host has to be allowed then as well.
-func (c *Credential) Permits(host string) *Problem {
+func (c *Credential) Permits(endpoint string) *Problem {
+	host := hostname(endpoint)
 	if problem := c.permits(host, host); problem != nil {
 		return problem
 	}

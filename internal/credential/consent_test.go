@@ -40,7 +40,7 @@ func TestWhereACredentialMayBeSent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{objects: []client.Object{allowing(app(), test.hosts)}}
-			problem := resolve(t, c, newIssuer()).Permits(test.to)
+			problem := resolve(t, c, newIssuer()).Permits("https://" + test.to + ":8443/token")
 			if (problem == nil) != test.want {
 				t.Errorf("Permits(%q) = %v, want it permitted: %t", test.to, problem, test.want)
 			}
@@ -57,7 +57,7 @@ func TestACredentialWithoutAnnotationMayBeSentAnywhere(t *testing.T) {
 		"no secret at all": newIssuer(withoutCredential),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if problem := resolve(t, everything(), issuer).Permits("sts.example.com"); problem != nil {
+			if problem := resolve(t, everything(), issuer).Permits("https://sts.example.com/token"); problem != nil {
 				t.Errorf("Permits = %v, want it permitted", problem)
 			}
 		})
@@ -94,7 +94,7 @@ func TestEveryOwnerOfWhatIsSentIsAsked(t *testing.T) {
 					Message: test.want + " may not be sent to sts.example.com. Add that host to its annotation sts.tokenrequest.dev/allowed-hosts if its owner agrees.",
 				}
 			}
-			if diff := cmp.Diff(want, resolve(t, c, test.issuer).Permits(open)); diff != "" {
+			if diff := cmp.Diff(want, resolve(t, c, test.issuer).Permits("https://"+open)); diff != "" {
 				t.Errorf("Permits (-want +got):\n%s", diff)
 			}
 		})
@@ -124,7 +124,7 @@ func TestAProxyUnderATrustRootOfTheIssuersOwnHasToBeAllowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := everything()
 			allowing(c.objects[0].(*corev1.Secret), test.hosts)
-			if problem := resolve(t, c, test.issuer).Permits(sts); (problem == nil) != test.want {
+			if problem := resolve(t, c, test.issuer).Permits("https://" + sts); (problem == nil) != test.want {
 				t.Errorf("Permits = %v, want it permitted: %t", problem, test.want)
 			}
 		})
@@ -132,7 +132,7 @@ func TestAProxyUnderATrustRootOfTheIssuersOwnHasToBeAllowed(t *testing.T) {
 	t.Run("the message names the proxy", func(t *testing.T) {
 		c := everything()
 		allowing(c.objects[0].(*corev1.Secret), sts)
-		got := resolve(t, c, newIssuer(proxy, withInlineCA(certificate))).Permits(sts)
+		got := resolve(t, c, newIssuer(proxy, withInlineCA(certificate))).Permits("https://" + sts)
 		want := &credential.Problem{
 			Reason:  stsv1alpha1.ReasonCredentialNotAllowed,
 			Message: "Secret payments/app key client_secret may not be sent to the proxy proxy.example.com under a trust root of the issuer's own. Add that host to its annotation sts.tokenrequest.dev/allowed-hosts if its owner agrees.",

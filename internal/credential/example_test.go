@@ -39,8 +39,8 @@ func Example() {
 	}
 	fmt.Println(held.Description, "holds", held.Secret)
 	fmt.Println("version:", held.Identity)
-	fmt.Println("to login.example.com:", held.Permits("login.example.com") == nil)
-	fmt.Println(held.Permits("evil.example").Message)
+	fmt.Println("to login.example.com:", held.Permits("https://login.example.com/token") == nil)
+	fmt.Println(held.Permits("https://evil.example/token").Message)
 	// Output:
 	// Secret payments/graph-app key client_secret holds [redacted]
 	// version: 3d7c/42

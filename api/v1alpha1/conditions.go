@@ -16,7 +16,8 @@ const (
 	// ConditionThrottled is there, and True, while the STS has asked for no more calls.
 	ConditionThrottled = "Throttled"
 
-	// ConditionInteractionRequired is there, and True, while only a person's sign-in can help.
+	// ConditionInteractionRequired is there, and True, while a person has to act at the STS: sign in, or
+	// have a policy changed that blocks the client, such as one of Conditional Access.
 	ConditionInteractionRequired = "InteractionRequired"
 
 	// ConditionReconciling is kstatus's: there, and True, while a token is owed and on its way.

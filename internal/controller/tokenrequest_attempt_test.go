@@ -4,7 +4,6 @@
 package controller
 
 import (
-	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -89,32 +88,6 @@ func TestAuthorityOfAnEntraTokenEndpointIsItsTenant(t *testing.T) {
 	})
 	if got := a.authority(); got != "https://login.microsoftonline.com/contoso" {
 		t.Error(got)
-	}
-}
-
-func TestDecodeClaims(t *testing.T) {
-	object := `{"access_token":{"nbf":{"essential":true,"value":"1700000000>?"}}}`
-	for _, c := range []struct {
-		name, claims, want string
-		ok                 bool
-	}{
-		{"none", "", "", true},
-		{"JSON goes through byte for byte", `{ "a" : 1 }`, `{ "a" : 1 }`, true},
-		{"base64", base64.StdEncoding.EncodeToString([]byte(object)), object, true},
-		{"base64 without padding", base64.RawStdEncoding.EncodeToString([]byte(object)), object, true},
-		{"base64url", base64.URLEncoding.EncodeToString([]byte(object)), object, true},
-		{"base64url without padding", base64.RawURLEncoding.EncodeToString([]byte(object)), object, true},
-		{"JSON that breaks off", `{"a":`, "", false},
-		{"base64 of a list", base64.StdEncoding.EncodeToString([]byte(`[]`)), "", false},
-		{"base64 of null", base64.StdEncoding.EncodeToString([]byte(`null`)), "", false},
-		{"neither", "nonsense!", "", false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, ok := decodeClaims(c.claims)
-			if got != c.want || ok != c.ok {
-				t.Errorf("%q, %t; want %q, %t", got, ok, c.want, c.ok)
-			}
-		})
 	}
 }
 

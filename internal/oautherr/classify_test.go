@@ -5,6 +5,7 @@ package oautherr_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -184,6 +185,58 @@ func TestPropagation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := oautherr.FromResponse(answer(test.status, test.members), arrival).Propagating; got != test.want {
 				t.Errorf("Propagating = %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestWhoHasToAct shows that Conditional Access always calls for a person, as
+// whichever `error` Entra reports it, and that its numbers change no class.
+func TestWhoHasToAct(t *testing.T) {
+	for _, c := range []struct {
+		members     string
+		status      int
+		class       oautherr.Class
+		interaction bool
+	}{
+		{`"error":"interaction_required"`, 400, oautherr.InteractionRequired, true},
+		{`"error":"interaction_required","error_codes":[50076]`, 400, oautherr.InteractionRequired, true},
+		{`"error":"invalid_grant","error_codes":[53003]`, 400, oautherr.Credential, true},
+		{`"error":"access_denied","error_codes":[53000]`, 403, oautherr.Permission, true},
+		{`"error":"access_denied","error_codes":[530032]`, 403, oautherr.Permission, true},
+		{`"error":"access_denied","error_codes":[5300321]`, 403, oautherr.Permission, true},
+		{`"error":"access_denied","error_codes":[50131]`, 403, oautherr.Permission, false},
+		{`"error":"access_denied","error_codes":[53100]`, 403, oautherr.Permission, false},
+		{`"error":"temporarily_unavailable","error_codes":[53003]`, 503, oautherr.Transient, false},
+		{`"error":"invalid_grant","error_codes":[53003]`, 429, oautherr.Throttled, false},
+		{`"error":"invalid_client"`, 401, oautherr.Credential, false},
+	} {
+		t.Run(fmt.Sprint(c.status, c.members), func(t *testing.T) {
+			e := oautherr.FromResponse(answer(c.status, c.members), arrival)
+			if e.Class != c.class || e.Interaction() != c.interaction {
+				t.Errorf("class %s, interaction %t; want %s, %t", e.Class, e.Interaction(), c.class, c.interaction)
+			}
+		})
+	}
+}
+
+func TestPauseIsWhatTheServerAsksForAndLongerForALoop(t *testing.T) {
+	for _, c := range []struct {
+		members, retryAfter string
+		want                time.Duration
+	}{
+		{`"error":"invalid_client"`, "", 0},
+		{`"error":"invalid_client"`, "7", 7 * time.Second},
+		{`"error":"invalid_grant","error_codes":[50196]`, "", 5 * time.Minute},
+		{`"error":"invalid_grant","error_codes":[50196]`, "60", 5 * time.Minute},
+		{`"error":"invalid_grant","error_codes":[50196]`, "900", 15 * time.Minute},
+		{`"error":"invalid_grant","error_codes":[90055]`, "", 0},
+	} {
+		t.Run(c.members+" "+c.retryAfter, func(t *testing.T) {
+			response := answer(400, c.members)
+			response.Header = http.Header{"Retry-After": {c.retryAfter}}
+			if got := oautherr.FromResponse(response, arrival).Pause(); got != c.want {
+				t.Errorf("pause %s, want %s", got, c.want)
 			}
 		})
 	}

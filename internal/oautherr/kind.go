@@ -3,7 +3,11 @@
 
 package oautherr
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+	"time"
+)
 
 // Kind says which gate remembers an Error.
 type Kind string
@@ -64,6 +68,37 @@ func (e *Error) Permanent() bool {
 	default:
 		return e.Reason != ReasonMalformedResponse && e.Reason != ReasonUnknownError
 	}
+}
+
+// Interaction reports that a person has to act at the token service before it
+// issues anything: a user who signs in, or an administrator where Conditional
+// Access blocks the client. Those numbers count whatever class their `error` and
+// suberror gave, since Entra reports one policy as invalid_grant,
+// interaction_required or access_denied, depending on the grant.
+func (e *Error) Interaction() bool {
+	if e.Class == Throttled || e.Class == Transient {
+		return false
+	}
+	return e.Class == InteractionRequired || slices.ContainsFunc(e.Codes, conditionalAccess)
+}
+
+// conditionalAccess reports AADSTS530xx and its longer variants, such as 530032.
+func conditionalAccess(number int64) bool {
+	return number/100 == 530 || number/1000 == 530 || number/10_000 == 530
+}
+
+// loopPause is how long Microsoft wants a client to keep still that it has taken
+// for a loop (AADSTS50196).
+const loopPause = 5 * time.Minute
+
+// Pause is how long nobody may ask again, counted from the answer: RetryAfter,
+// and at least five minutes for a client that is taken for a loop, since each
+// call within them prolongs the verdict. 0 leaves it to the caller.
+func (e *Error) Pause() time.Duration {
+	if slices.Contains(e.Codes, 50196) {
+		return max(e.RetryAfter, loopPause)
+	}
+	return e.RetryAfter
 }
 
 func (e *Error) pending() bool {

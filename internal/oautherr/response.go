@@ -55,6 +55,10 @@ const (
 // a nil answer holds a usable token is for the caller to judge. now is when the
 // answer arrived.
 //
+// Where the body of a refusal has no `error`, a WWW-Authenticate field may have
+// it: gateways that stand before a token service answer like a resource (RFC
+// 6750 section 3).
+//
 // A body's media type is not consulted: servers label JSON as text and HTML as
 // JSON. A leading UTF-8 byte order mark is skipped.
 func FromResponse(r Response, now time.Time) *Error {
@@ -67,6 +71,7 @@ func FromResponse(r Response, now time.Time) *Error {
 	if isObject {
 		e.read(found)
 	}
+	e.readChallenge(r.Header)
 	switch {
 	case e.Code != "":
 	case r.ReadErr != nil && (success || !isObject && !statusTells(r.Status)):

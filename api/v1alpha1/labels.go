@@ -57,6 +57,12 @@ const (
 	// AnnotationInputs is "v1:" and a hash of what the token was asked for.
 	AnnotationInputs = Group + "/inputs"
 
+	// AnnotationPresented is "v1:" and a hash of the UIDs and resourceVersions of the credential and
+	// trust root that the token was asked with, none of their content. A credential that has brought
+	// a token and is refused later was taken away; a refusal of one that hasn't may be a change on
+	// its way through the STS's directory.
+	AnnotationPresented = Group + "/presented"
+
 	// AnnotationContent is "v1:" and a hash of the Secret's data as it was written.
 	AnnotationContent = Group + "/content"
 

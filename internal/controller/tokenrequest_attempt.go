@@ -39,7 +39,8 @@ type attempt struct {
 	// Known once the credential was read.
 	credential *credential.Credential
 	claims     string
-	attempted  string
+	attempted  string // what is asked, and with what
+	presented  string // with what
 	endpoint   string // empty until discovery has told
 	method     sts.AuthMethod
 }
@@ -116,6 +117,7 @@ func (a *attempt) record(token *sts.Token) secret.Record {
 	return secret.NewRecord(token, secret.Plan{
 		RefreshAt: schedule.RefreshAt(life, string(a.request.UID)),
 		Inputs:    a.inputs,
+		Presented: a.presented,
 	})
 }
 
@@ -170,7 +172,14 @@ func (a *attempt) asked() string { return "v1:" + digest(a.inputs) + "-" }
 // credential.
 func (a *attempt) identify(c *credential.Credential) {
 	a.credential = c
-	a.attempted = a.asked() + digest(c.Identity, c.Transport.Identity())
+	version := digest(c.Identity, c.Transport.Identity())
+	a.attempted = a.asked() + version
+	a.presented = "v1:" + version
+}
+
+// proven says that the token in the Secret was asked for with this very version of the credential.
+func (a *attempt) proven() bool {
+	return a.matches() && a.content.Record.Presented == a.presented
 }
 
 // digest makes one short word of its parts, none of which contains a NUL.

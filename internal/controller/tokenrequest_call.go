@@ -19,6 +19,8 @@ const (
 	// flightGrace is how long after its deadline a call whose answer nobody delivered is looked
 	// for again. It only matters when a wake-up got lost.
 	flightGrace = 10 * time.Second
+	// trialPatience is when a call is tried again that waited in vain for another's.
+	trialPatience = 5 * time.Second
 )
 
 // Answer is what a call to an STS brought: a token, or an error with the gate that remembers it, or
@@ -33,6 +35,7 @@ type Answer struct {
 	called bool
 }
 
+// timeout bounds one call to the STS.
 func (a *attempt) timeout() time.Duration {
 	if a.issuer.Timeout != nil {
 		return a.issuer.Timeout.Duration
@@ -43,14 +46,14 @@ func (a *attempt) timeout() time.Duration {
 // call is the call to the STS, as a closure over values: it runs outside the workers and must not
 // see the attempt change. It finds the endpoint, asks the gates once more, and has them remember what
 // comes of it before anybody else can ask.
-func (r *Reconciler) call(a *attempt, timeout time.Duration) func(context.Context) Answer {
+func (r *Reconciler) call(a *attempt) func(context.Context) Answer {
 	flown := *a
 	return func(ctx context.Context) Answer {
 		if answer, done := r.discover(ctx, &flown); done {
 			return answer
 		}
 		// Once more: the gate may have shut while this call was queued or discovery was under way.
-		if v := r.Gates.Admit(flown.gate(), r.Clock.Now(), flown.forced() != ""); !v.Open {
+		if v := r.enter(ctx, &flown); !v.Open {
 			return Answer{verdict: v, endpoint: flown.endpoint}
 		}
 		token, e := r.STS.Token(ctx, sts.Request{
@@ -63,7 +66,7 @@ func (r *Reconciler) call(a *attempt, timeout time.Duration) func(context.Contex
 			Claims:       flown.claims,
 			Parameters:   flown.parameters(),
 			Transport:    flown.credential.Transport,
-			Timeout:      timeout,
+			Timeout:      flown.timeout(),
 		})
 		if e != nil {
 			return r.remember(&flown, e)
@@ -73,12 +76,35 @@ func (r *Reconciler) call(a *attempt, timeout time.Duration) func(context.Contex
 	}
 }
 
+// enter asks the gates whether the call may leave now. Where another call tries a gate that has just
+// opened it waits for that one, here and not in a worker, for as long as a call may take.
+func (r *Reconciler) enter(ctx context.Context, a *attempt) throttle.Verdict[*oautherr.Error] {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout())
+	defer cancel()
+	for {
+		v := r.Gates.Enter(a.gate(), r.Clock.Now(), a.forced() != "")
+		if v.Trial == nil {
+			return v
+		}
+		select {
+		case <-v.Trial:
+		case <-ctx.Done():
+			// The other call takes longer than this one may. It will shut the gate or leave it open;
+			// until then the last failure stands.
+			v.Until = r.Clock.Now().Add(trialPatience)
+			return v
+		}
+	}
+}
+
 // discover finds the endpoint of an authority that wasn't known without a call. Done means that the
 // token is not to be asked for.
 func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 	if a.endpoint != "" {
 		return Answer{}, false
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout())
+	defer cancel()
 	meta, e := r.STS.Discover(ctx, string(a.issuer.Authority), a.credential.Transport)
 	if e != nil {
 		return r.remember(a, e), true
@@ -96,20 +122,18 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 func (r *Reconciler) remember(a *attempt, e *oautherr.Error) Answer {
 	kind, remembers := gateKind(e)
 	if !remembers {
+		r.Gates.Abandon(a.gate())
 		return Answer{verdict: throttle.Verdict[*oautherr.Error]{Remembered: e}, endpoint: a.endpoint}
 	}
-	now := r.Clock.Now()
-	failure := throttle.Failure[*oautherr.Error]{
-		Kind:        kind,
-		RetryAfter:  e.RetryAfter,
-		Propagating: e.Propagating,
-		Remember:    e,
-	}
+	a.now = r.Clock.Now()
+	failure := throttle.Failure[*oautherr.Error]{Kind: kind, RetryAfter: e.Pause(), Remember: e}
+	firstSeen := stampOf(a.now)
 	if last := a.request.Status.LastError; a.failedBefore() {
 		failure.Attempts = int(last.Attempts)
-		failure.Propagating = e.Propagating && fresh(last, now)
+		firstSeen = last.FirstSeen
 	}
-	return Answer{verdict: r.Gates.Remember(a.gate(), failure, now), endpoint: a.endpoint, called: true}
+	failure.Propagating = a.propagates(e, firstSeen)
+	return Answer{verdict: r.Gates.Remember(a.gate(), failure, a.now), endpoint: a.endpoint, called: true}
 }
 
 // refusal is the outcome of an answer without a token.

@@ -73,7 +73,7 @@ func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 	case a.decision.Why == schedule.WhySuspended:
 		return outcome{kind: suspended, retry: a.decision.At}, nil
 	case a.decision.Why == schedule.WhyBackoff:
-		return outcome{kind: waiting, retry: a.decision.At}, nil
+		return outcome{kind: waiting}, nil
 	case !a.content.Dressed:
 		return r.redress(ctx, a)
 	}
@@ -86,7 +86,7 @@ func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
 	if message := unsupported(a.request); message != "" {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonUnsupportedFeature, message: message}, nil
 	}
-	claims, ok := decodeClaims(string(a.request.Spec.Claims))
+	claims, ok := oautherr.DecodeClaims(string(a.request.Spec.Claims))
 	if !ok {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonInvalidClaims, message: "spec.claims is neither a JSON object nor the base64 form of one. Copy it unchanged from status.lastError.claims or from the WWW-Authenticate header."}, nil
 	}
@@ -178,13 +178,14 @@ func authMethod(a *attempt, meta sts.Metadata) sts.AuthMethod {
 
 // ask has the STS asked, outside the workers. The answer wakes the request, and is collected then.
 func (r *Reconciler) ask(_ context.Context, a *attempt) (outcome, error) {
-	timeout := a.timeout()
+	// Discovery, another call's trial and the token itself have each the time of one call.
+	timeout := 3 * a.timeout()
 	r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
 		Key:     a.flight(),
 		Domain:  a.domain(),
 		Waiter:  a.key(),
 		Timeout: timeout,
-		Do:      r.call(a, timeout),
+		Do:      r.call(a),
 	})
 	return outcome{kind: pending, retry: a.now.Add(timeout + flightGrace)}, nil
 }

@@ -22,9 +22,11 @@ import (
 // its way through the directory: "might lead to failure for a couple of minutes" (azure-workload-identity).
 const freshness = 5 * time.Minute
 
-// fresh says that a failure began so recently.
-func fresh(e *stsv1alpha1.TokenError, now time.Time) bool {
-	return e.FirstSeen != nil && now.Sub(e.FirstSeen.Time) < freshness
+// propagates says that a refusal may still end by itself: it is one that directories give while a
+// change is on its way, it began lately, and this credential has never brought a token for this
+// request. One that did and is refused now was taken away.
+func (a *attempt) propagates(e *oautherr.Error, firstSeen *metav1.Time) bool {
+	return e.Propagating && !a.proven() && firstSeen != nil && a.now.Sub(firstSeen.Time) < freshness
 }
 
 // failure is why a token wasn't issued, as conditions tell it.
@@ -142,6 +144,15 @@ func spreadBehind(a *attempt, o outcome) time.Duration {
 	return schedule.Spread(string(a.request.UID), span).Truncate(time.Second)
 }
 
+// withinSecond is this request's place within the second of its retry: a status has whole seconds,
+// and those who share one of a crowd must not come all at its beginning.
+func withinSecond(a *attempt, o outcome) time.Duration {
+	if o.kind != failed && o.kind != waiting {
+		return 0
+	}
+	return schedule.Spread(string(a.request.UID), time.Second)
+}
+
 // failureOf says why there is no new token, or nil when one isn't owed. While a retry is waited
 // for, the conditions already tell.
 func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure {
@@ -150,9 +161,9 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 		return &failure{
 			reason:      string(o.err.Reason),
 			message:     o.err.Message(a.subject()),
-			permanent:   o.err.Permanent() || o.err.Propagating && !fresh(s.LastError, a.now),
+			permanent:   o.err.Permanent() || o.err.Propagating && !a.propagates(o.err, s.LastError.FirstSeen),
 			throttled:   o.err.Kind() == oautherr.KindRateLimited,
-			interaction: o.err.Class == oautherr.InteractionRequired,
+			interaction: o.err.Interaction(),
 		}
 	case blocked:
 		return &failure{reason: o.reason, message: o.message, permanent: true}
@@ -183,7 +194,7 @@ func wake(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
 		}
 	}
 	if s.NextAttemptAt != nil {
-		sooner(s.NextAttemptAt.Time)
+		sooner(s.NextAttemptAt.Add(withinSecond(a, o)))
 	}
 	if o.kind == blocked {
 		sooner(a.now.Add(recheck))

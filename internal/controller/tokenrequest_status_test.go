@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -169,6 +170,47 @@ func TestNoMessageCarriesAnInstantAnIDOrADescription(t *testing.T) {
 				t.Errorf("%s says %q", c.Type, c.Message)
 			}
 		}
+	}
+}
+
+// A wrong secret that was stored a moment ago may be right in a minute; one that brought tokens for
+// days and is wrong now won't be.
+func TestARefusalPropagatesForTheFirstMinutesOfACredentialAlone(t *testing.T) {
+	wrong := failing(answered(401, nil, `{"error":"invalid_client","error_codes":[7000215]}`))
+	proven := func(a *attempt) { a.content.Record.Presented = a.presented }
+	another := func(a *attempt) { a.content.Record.Presented = "v1:of-the-credential-before" }
+	since := func(d time.Duration) func(*attempt) {
+		return func(a *attempt) {
+			a.request.Status = nextStatus(given(noToken), wrong)
+			a.now = noon.Add(d)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change []func(*attempt)
+		o      outcome
+		want   bool
+	}{
+		{"a new credential", []func(*attempt){noToken}, wrong, true},
+		{"a credential in place of one that worked", []func(*attempt){another}, wrong, true},
+		{"a credential that has worked", []func(*attempt){proven}, wrong, false},
+		{"after four minutes", []func(*attempt){noToken, since(4 * time.Minute)}, wrong, true},
+		{"after five minutes", []func(*attempt){noToken, since(5 * time.Minute)}, wrong, false},
+		{"a refusal of another kind", []func(*attempt){noToken}, wrongSecret, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := given(c.change...)
+			s := nextStatus(a, c.o)
+			if got := a.propagates(c.o.err, s.LastError.FirstSeen); got != c.want {
+				t.Errorf("propagates: %t, want %t", got, c.want)
+			}
+			if a.valid() {
+				return
+			}
+			if stalled := meta.IsStatusConditionTrue(s.Conditions, stsv1alpha1.ConditionStalled); stalled == c.want {
+				t.Errorf("Stalled: %t, want %t", stalled, !c.want)
+			}
+		})
 	}
 }
 

@@ -38,6 +38,9 @@ type Record struct {
 	IssuedAt, ExpiresAt, RefreshAt time.Time
 	// Inputs is the hash of what the token was asked for, see Inputs.
 	Inputs string
+	// Presented is a versioned hash of which credential the token was asked with, empty where that
+	// isn't known.
+	Presented string
 	// TokenType is the token_type of the STS's answer.
 	TokenType string
 	// Scope is the scope of the STS's answer, and ScopeSaid whether it named one.
@@ -60,6 +63,7 @@ func ReadRecord(s *corev1.Secret) (Record, bool) {
 		IssuedAt:  issuedAt,
 		RefreshAt: refreshAt,
 		Inputs:    a[stsv1alpha1.AnnotationInputs],
+		Presented: a[stsv1alpha1.AnnotationPresented],
 		TokenType: a[stsv1alpha1.AnnotationTokenType],
 	}
 	r.Scope, r.ScopeSaid = a[stsv1alpha1.AnnotationScope]
@@ -79,6 +83,9 @@ func (r Record) annotations() map[string]string {
 	}
 	if !r.ExpiresAt.IsZero() {
 		a[stsv1alpha1.AnnotationExpiresAt] = stamp(r.ExpiresAt)
+	}
+	if r.Presented != "" {
+		a[stsv1alpha1.AnnotationPresented] = r.Presented
 	}
 	if r.ScopeSaid {
 		a[stsv1alpha1.AnnotationScope] = r.Scope

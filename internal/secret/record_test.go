@@ -19,7 +19,7 @@ import (
 func TestARecordSurvivesItsSecret(t *testing.T) {
 	full := secret.Record{
 		IssuedAt: issued, ExpiresAt: issued.Add(time.Hour), RefreshAt: issued.Add(45 * time.Minute),
-		Inputs: "v1:inputs", TokenType: "Bearer", Scope: "invoices.read invoices.write", ScopeSaid: true,
+		Inputs: "v1:inputs", Presented: "v1:presented", TokenType: "Bearer", Scope: "invoices.read invoices.write", ScopeSaid: true,
 	}
 	with := func(change func(*secret.Record)) secret.Record {
 		r := full
@@ -32,6 +32,7 @@ func TestARecordSurvivesItsSecret(t *testing.T) {
 		"with no scope":               with(func(r *secret.Record) { r.Scope, r.ScopeSaid = "", false }),
 		"with a life of one second":   with(func(r *secret.Record) { r.ExpiresAt, r.RefreshAt = issued.Add(time.Second), issued.Add(time.Second) }),
 		"with a life of ten years":    with(func(r *secret.Record) { r.ExpiresAt = issued.AddDate(10, 0, 0) }),
+		"with no known credential":    with(func(r *secret.Record) { r.Presented = "" }),
 		"with a type that isn't ours": with(func(r *secret.Record) { r.TokenType = "DPoP" }),
 		"with inputs to come":         with(func(r *secret.Record) { r.Inputs = "v9:0" }),
 	}

@@ -27,6 +27,8 @@ type Plan struct {
 	RefreshAt time.Time
 	// Inputs is the hash of what the token was asked for, see Inputs.
 	Inputs string
+	// Presented is a versioned hash of which credential the token was asked with, empty for none.
+	Presented string
 }
 
 // NewRecord is the record of a token that the STS has just given.
@@ -36,6 +38,7 @@ func NewRecord(token *sts.Token, plan Plan) Record {
 		ExpiresAt: token.ExpiresAt,
 		RefreshAt: plan.RefreshAt,
 		Inputs:    plan.Inputs,
+		Presented: plan.Presented,
 		TokenType: token.TokenType,
 		Scope:     token.Scope,
 		ScopeSaid: token.ScopeSaid && token.Scope != "",

@@ -60,12 +60,21 @@ type Verdict[E any] struct {
 	Attempts int
 	// Remembered is what the failure that shut the gate brought along.
 	Remembered E
+	// Trial is set by Enter alone, when the gate has opened and another call tries whether it may stay so. It is closed when
+	// that call has ended; who waited asks again. The other fields tell of the gate, whose Until has passed.
+	Trial <-chan struct{}
 }
 
 // Cache holds the gates. Create it with New; its methods may be called by any number of goroutines. A caller asks Admit
-// before it mints an assertion or opens a connection, and reports how the request ended with Remember or Succeeded:
+// before it mints an assertion and Enter when the call leaves, and reports how the call ended with Remember, Succeeded or
+// Abandon:
 //
-//	if v := cache.Admit(request, now, forced); !v.Open {
+//	v := cache.Enter(request, now, forced)
+//	for v.Trial != nil {
+//		<-v.Trial
+//		v = cache.Enter(request, now, forced)
+//	}
+//	if !v.Open {
 //		return v.Remembered, v.Until
 //	}
 //	token, failure := send(request)
@@ -78,7 +87,8 @@ type Cache[E any] struct {
 	rate        *store[E]
 	unavailable *store[E]
 	refused     *store[E]
-	latest      time.Time // the latest time seen
+	trials      map[string]*trial // by the keys of gates that have opened
+	latest      time.Time         // the latest time seen
 	version     uint64
 }
 
@@ -90,7 +100,7 @@ func New[E any](l Limits) *Cache[E] {
 	if l.Total <= 0 {
 		l.Total = 1024
 	}
-	return &Cache[E]{rate: newStore[E](l), unavailable: newStore[E](l), refused: newStore[E](l)}
+	return &Cache[E]{rate: newStore[E](l), unavailable: newStore[E](l), refused: newStore[E](l), trials: map[string]*trial{}}
 }
 
 // Admit says whether the request may be sent now. A forced request passes over the error gate and the negative cache, never
@@ -98,6 +108,10 @@ func New[E any](l Limits) *Cache[E] {
 func (c *Cache[E]) Admit(r Request, now time.Time, forced bool) Verdict[E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.admit(r, now, forced)
+}
+
+func (c *Cache[E]) admit(r Request, now time.Time, forced bool) Verdict[E] {
 	c.observe(now)
 	shut := c.rate.holding(newEntry[E](Rate, r), now)
 	if !forced {
@@ -125,6 +139,12 @@ func (c *Cache[E]) Remember(r Request, f Failure[E], now time.Time) Verdict[E] {
 	c.observe(now)
 	if !f.Kind.known() {
 		f.Kind = Unavailable
+	}
+	c.endTrials(r)
+	if f.Kind == Refused {
+		// A definite no is an answer: the server is there, and patient again.
+		c.forgetOpened(r, now, Rate)
+		c.forgetOpened(r, now, Unavailable)
 	}
 	s := c.storeOf(f.Kind)
 	s.purge(now)
@@ -158,18 +178,28 @@ func (c *Cache[E]) Succeeded(r Request, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.observe(now)
-	for _, kind := range []Kind{Rate, Unavailable, Refused} {
-		e := newEntry[E](kind, r)
-		s, key := c.storeOf(kind), e.Key()
-		found, ok := s.get(e.Domain, key)
-		shut := ok && found.Until.After(now)
-		if !ok || kind == Rate && shut {
-			continue
-		}
-		s.drop(e.Domain, key)
-		if shut && kind.persisted() {
-			c.version++
-		}
+	c.endTrials(r)
+	c.forgetOpened(r, now, Rate)
+	c.forget(r, now, Unavailable)
+	c.forget(r, now, Refused)
+}
+
+// forget drops the gate and its count of failures.
+func (c *Cache[E]) forget(r Request, now time.Time, k Kind) {
+	e := newEntry[E](k, r)
+	s, key := c.storeOf(k), e.Key()
+	found, ok := s.get(e.Domain, key)
+	s.drop(e.Domain, key)
+	if ok && found.Until.After(now) && k.persisted() {
+		c.version++
+	}
+}
+
+// forgetOpened drops the gate's count of failures, unless it is shut.
+func (c *Cache[E]) forgetOpened(r Request, now time.Time, k Kind) {
+	e := newEntry[E](k, r)
+	if found, ok := c.storeOf(k).get(e.Domain, e.Key()); ok && !found.Until.After(now) {
+		c.forget(r, now, k)
 	}
 }
 

@@ -68,6 +68,43 @@ var _ = Describe("A refusal of the STS", func() {
 		Expect(t.calls()).To(HaveLen(1))
 	})
 
+	It("is asked anew at once when spec, issuer or credential change, and by nothing else", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.rule(0, stssim.Action{Error: &stssim.ErrorBody{Error: "unauthorized_client"}})
+		now := create(ctx, t.request("graph"))
+		refused := func(calls int) {
+			GinkgoHelper()
+			Eventually(func(g Gomega) {
+				r := now(g)
+				g.Expect(t.calls()).To(HaveLen(calls))
+				g.Expect(reasonOf(r, "Issued")).To(Equal("False/UnauthorizedClient"))
+				g.Expect(r.Status.ObservedGeneration).To(Equal(r.Generation))
+				g.Expect(r.Status.LastError.Attempts).To(Equal(int32(1)), "another request begins to count anew")
+			}).Should(Succeed())
+		}
+		refused(1)
+		By("a changed spec")
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) { r.Spec.Resources = []stsv1alpha1.Resource{"https://orders.example"} })
+		refused(2)
+		By("a changed issuer")
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Issuer.TokenEndpoint = stsv1alpha1.HTTPSURL(sim.EntraAuthority("another.example") + "/oauth2/v2.0/token")
+		})
+		refused(3)
+		By("a changed credential")
+		t.putSecret(ctx, badSecret)
+		refused(4)
+		By("a changed trust root")
+		roots := &corev1.ConfigMap{ObjectMeta: t.meta("sts-ca"), Data: map[string]string{"ca.crt": string(sim.CAPEM()) + "\n"}}
+		Expect(api.Update(ctx, roots)).To(Succeed())
+		refused(5)
+		By("a changed label of the Secret-to-be, which asks for the same token")
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Secret = &stsv1alpha1.TokenSecret{Labels: map[string]stsv1alpha1.LabelValue{"team": "shop"}}
+		})
+		refused(5)
+	})
+
 	It("leaves a good token and Ready alone when it is a refresh that fails", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		now := create(ctx, t.request("graph"))

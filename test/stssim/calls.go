@@ -28,6 +28,8 @@ type Call struct {
 	ClientID  string `json:"clientID,omitempty"`
 	Scope     string `json:"scope,omitempty"`
 	GrantType string `json:"grantType,omitempty"`
+	// Claims is the claims parameter, which asks for something and holds no secret.
+	Claims string `json:"claims,omitempty"`
 	// AuthMethod is client_secret_basic, client_secret_post, private_key_jwt or
 	// none, in the words of the OAuth parameters registry; empty for discovery.
 	AuthMethod string `json:"authMethod,omitempty"`
@@ -110,6 +112,7 @@ func (q *request) call() Call {
 		ClientID:   q.clientID,
 		Scope:      q.scope,
 		GrantType:  q.form.Get("grant_type"),
+		Claims:     q.form.Get("claims"),
 		AuthMethod: q.authMethod(),
 		Parameters: slices.Sorted(maps.Keys(q.form)),
 		Headers:    headers,

@@ -97,9 +97,9 @@ func decode[E any](object *corev1.ConfigMap) ([]throttle.Entry[E], []Problem) {
 	var entries []throttle.Entry[E]
 	var problems []Problem
 	for _, key := range slices.Sorted(maps.Keys(object.Data)) {
-		var e throttle.Entry[E]
-		switch err := json.Unmarshal([]byte(object.Data[key]), &e); {
-		case err != nil: // it may quote the value, so it goes no further
+		e, ok := readEntry[E](object.Data[key])
+		switch {
+		case !ok:
 			problems = append(problems, Problem{Key: key, Reason: Unreadable})
 		case e.Key() != key:
 			problems = append(problems, Problem{Key: key, Reason: Misnamed})
@@ -111,4 +111,16 @@ func decode[E any](object *corev1.ConfigMap) ([]throttle.Entry[E], []Problem) {
 		problems = append(problems, Problem{Key: key, Reason: Unreadable})
 	}
 	return entries, problems
+}
+
+// readEntry returns the gate that a value is. An error of JSON may quote the value, so it goes no further. A gate that
+// remembers nothing is none: whoever waits behind it gets what it remembers for an answer.
+func readEntry[E any](value string) (e throttle.Entry[E], ok bool) {
+	var members struct {
+		Remembered json.RawMessage `json:"remembered"`
+	}
+	if json.Unmarshal([]byte(value), &members) != nil || len(members.Remembered) == 0 || string(members.Remembered) == "null" {
+		return e, false
+	}
+	return e, json.Unmarshal([]byte(value), &e) == nil
 }

@@ -183,7 +183,7 @@ var _ = Describe("Load", func() {
 			configmap.Problem{Key: "a-not-json", Reason: configmap.Unreadable},
 			configmap.Problem{Key: "b-wrong-type", Reason: configmap.Unreadable},
 			configmap.Problem{Key: "c-wrong-time", Reason: configmap.Unreadable},
-			configmap.Problem{Key: "d-null", Reason: configmap.Misnamed},
+			configmap.Problem{Key: "d-null", Reason: configmap.Unreadable},
 			configmap.Problem{Key: "e-empty", Reason: configmap.Unreadable},
 			configmap.Problem{Key: "f-deep", Reason: configmap.Unreadable},
 			configmap.Problem{Key: "g-binary", Reason: configmap.Unreadable},

@@ -26,7 +26,7 @@ var _ = Describe("A claims challenge", func() {
 			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "False/InteractionRequired", "Issued": "False/InteractionRequired",
 				"InteractionRequired": "True/InteractionRequired", "Stalled": "True/InteractionRequired"}))
 			g.Expect(r.Status.LastError.Claims).To(Equal(challenge))
-			g.Expect(messageOf(r, "InteractionRequired")).To(ContainSubstring("sign in"))
+			g.Expect(messageOf(r, "InteractionRequired")).To(ContainSubstring("to spec.claims of TokenRequest"))
 		}).Should(Succeed())
 
 		bytes := []byte(now(Default).Status.LastError.Claims)

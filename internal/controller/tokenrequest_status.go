@@ -162,7 +162,7 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 			reason:      string(o.err.Reason),
 			message:     o.err.Message(a.subject()),
 			permanent:   o.err.Permanent() || o.err.Propagating && !a.propagates(o.err, s.LastError.FirstSeen),
-			throttled:   o.err.Kind() == oautherr.KindRateLimited,
+			throttled:   o.err.AsksToWait(),
 			interaction: o.err.Interaction(),
 		}
 	case blocked:

@@ -131,9 +131,12 @@ func TestKindAndPermanence(t *testing.T) {
 			oautherr.FromResponse(oautherr.Response{Status: 503, Header: retryAfter("1")}, arrival), oautherr.KindRateLimited, false},
 		"503 with a Retry-After of nothing is unavailable": {
 			oautherr.FromResponse(oautherr.Response{Status: 503, Header: retryAfter("0")}, arrival), oautherr.KindUnavailable, false},
-		"a wrong secret with Retry-After waits as told and is permanent": {
+		"a wrong secret with Retry-After is a refusal all the same": {
 			oautherr.FromResponse(oautherr.Response{Status: 401, Header: retryAfter("9"), Body: []byte(`{"error":"invalid_client"}`)}, arrival),
-			oautherr.KindRateLimited, true},
+			oautherr.KindRefused, true},
+		"a refusal with 500 and Retry-After waits as told": {
+			oautherr.FromResponse(oautherr.Response{Status: 500, Header: retryAfter("9"), Body: []byte(`{"error":"invalid_client"}`)}, arrival),
+			oautherr.KindRateLimited, false},
 		"a malformed 200 with Retry-After waits as told": {
 			oautherr.FromResponse(oautherr.Response{Status: 200, Header: retryAfter("9")}, arrival), oautherr.KindRateLimited, false},
 		"a pending sign-in with Retry-After keeps polling": {
@@ -215,6 +218,26 @@ func TestWhoHasToAct(t *testing.T) {
 			e := oautherr.FromResponse(answer(c.status, c.members), arrival)
 			if e.Class != c.class || e.Interaction() != c.interaction {
 				t.Errorf("class %s, interaction %t; want %s, %t", e.Class, e.Interaction(), c.class, c.interaction)
+			}
+		})
+	}
+}
+
+func TestWhoAsksToWait(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   *oautherr.Error
+		wants bool
+	}{
+		{"a 429", oautherr.FromResponse(oautherr.Response{Status: 429}, arrival), true},
+		{"a refusal with Retry-After", oautherr.FromResponse(oautherr.Response{Status: 400, Header: retryAfter("9"), Body: []byte(`{"error":"invalid_scope"}`)}, arrival), true},
+		{"a refusal", oautherr.FromResponse(answer(400, `"error":"invalid_scope"`), arrival), false},
+		{"an outage", oautherr.FromResponse(oautherr.Response{Status: 503}, arrival), false},
+		{"a user who is still typing", oautherr.FromResponse(oautherr.Response{Status: 400, Header: retryAfter("9"), Body: []byte(`{"error":"authorization_pending"}`)}, arrival), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.err.AsksToWait(); got != c.wants {
+				t.Errorf("asks to wait: %t, want %t", got, c.wants)
 			}
 		})
 	}

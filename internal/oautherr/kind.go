@@ -31,10 +31,11 @@ const (
 // Kind returns which gate remembers e. It depends on stored fields only, so a
 // restored Error has the kind it had.
 //
-// Retry-After shuts the rate gate whatever the error is: it states when the
-// server wants to hear from us again (RFC 9110 section 10.2.3). Only the answers
-// that a device-code poll expects are exempt, because a client's other requests
-// must not wait for a user who is still typing.
+// Retry-After makes a rate limit of every answer but a definite refusal: it
+// states when the server wants to hear from us again (RFC 9110 section 10.2.3).
+// A refusal stays one, whose own memory is the longer: behind a gateway that
+// puts "Retry-After: 1" on each answer, a wrong secret would be sent every
+// second. See [Error.AsksToWait].
 func (e *Error) Kind() Kind {
 	switch {
 	case e.Canceled():
@@ -43,14 +44,20 @@ func (e *Error) Kind() Kind {
 		return KindRateLimited
 	case e.pending():
 		return KindPending
-	case e.Class == Throttled, e.RetryAfter > 0:
+	case e.Class == Throttled:
 		return KindRateLimited
-	case e.HTTPStatus >= http.StatusInternalServerError, e.Class == Transient, !e.spoken():
-		return KindUnavailable
-	default:
+	case e.HTTPStatus < http.StatusInternalServerError && e.Class != Transient && e.spoken():
 		return KindRefused
+	case e.RetryAfter > 0:
+		return KindRateLimited
+	default:
+		return KindUnavailable
 	}
 }
+
+// AsksToWait reports that the server asks not to be called for some time, by
+// this client and for these scopes, whatever else e says.
+func (e *Error) AsksToWait() bool { return e.Kind() == KindRateLimited || e.Pause() > 0 }
 
 // Permanent reports that only a changed spec, a changed credential, a changed
 // issuer or a person at the token service can help; kstatus calls that Stalled.
@@ -93,8 +100,13 @@ const loopPause = 5 * time.Minute
 
 // Pause is how long nobody may ask again, counted from the answer: RetryAfter,
 // and at least five minutes for a client that is taken for a loop, since each
-// call within them prolongs the verdict. 0 leaves it to the caller.
+// call within them prolongs the verdict. 0 leaves it to the caller. What a
+// device-code poll expects has none, because a client's other requests must not
+// wait for a user who is still typing.
 func (e *Error) Pause() time.Duration {
+	if e.pending() {
+		return 0
+	}
 	if slices.Contains(e.Codes, 50196) {
 		return max(e.RetryAfter, loopPause)
 	}

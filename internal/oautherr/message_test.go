@@ -27,7 +27,8 @@ var subject = oautherr.Subject{
 }
 
 func TestMessage(t *testing.T) {
-	federated := subject
+	federated, ofUser := subject, subject
+	ofUser.Grant = oautherr.GrantUser
 	federated.Assertion = &oautherr.Assertion{Issuer: "https://oidc.example.com/", Subject: "system:serviceaccount:payments:graph", Audience: "api://AzureADTokenExchange"}
 	tests := map[string]struct {
 		err     *oautherr.Error
@@ -132,7 +133,7 @@ func TestMessage(t *testing.T) {
 			"login.example.com waits for a user to authorize client 1111: authorization_pending. Sign in with the user code that status.deviceAuthorization of TokenRequest payments/graph shows.",
 		},
 		"a lost sign-in": {
-			oautherr.FromResponse(oautherr.Response{Status: 400, Body: []byte(`{"error":"invalid_grant"}`), Grant: oautherr.GrantUser}, arrival), subject,
+			oautherr.FromResponse(oautherr.Response{Status: 400, Body: []byte(`{"error":"invalid_grant"}`), Grant: oautherr.GrantUser}, arrival), ofUser,
 			"login.example.com refused client 1111: invalid_grant. Have the user sign in again and renew what TokenRequest payments/graph holds of that sign-in: its refresh token, its assertion or its device code.",
 		},
 		"a grant that a policy forbids": {
@@ -140,8 +141,28 @@ func TestMessage(t *testing.T) {
 			"login.example.com refused client 1111: invalid_grant. Have an administrator of https://login.example.com/contoso consent to what client 1111 asks for, or exempt it from the policy that forbids it.",
 		},
 		"a claims challenge says where it goes": {
-			oautherr.FromResponse(answer(400, `"error":"interaction_required","claims":"{}"`), arrival), subject,
+			oautherr.FromResponse(answer(400, `"error":"interaction_required","claims":"{}"`), arrival), ofUser,
 			"login.example.com refused client 1111: interaction_required. Copy the claims challenge from status.lastError.claims to spec.claims of TokenRequest payments/graph, and have the user sign in again.",
+		},
+		"a claims challenge of a client without a user can be met, or be lifted": {
+			oautherr.FromResponse(answer(400, `"error":"interaction_required","claims":"{}"`), arrival), subject,
+			"login.example.com refused client 1111: interaction_required. Copy the claims challenge from status.lastError.claims to spec.claims of TokenRequest payments/graph; where that does not help, have an administrator of https://login.example.com/contoso exempt client 1111 from the policy that asks for it.",
+		},
+		"a client without a user is sent to nobody's sign-in": {
+			oautherr.FromResponse(answer(400, `"error":"interaction_required","error_codes":[50076]`), arrival), subject,
+			"login.example.com refused client 1111: interaction_required (AADSTS50076). Have an administrator of https://login.example.com/contoso exempt client 1111 from the policy that wants to see a user, or give TokenRequest payments/graph a grant in which one signs in: its present one has none.",
+		},
+		"a number that says more than its class is heeded, user or not": {
+			oautherr.FromResponse(answer(400, `"error":"interaction_required","error_codes":[53003]`), arrival), subject,
+			"login.example.com refused client 1111: interaction_required (AADSTS53003). Have an administrator of https://login.example.com/contoso exempt client 1111 from the Conditional Access policy, or call from a location that it allows.",
+		},
+		"a gateway that wants a token is no token service": {
+			oautherr.FromResponse(answer(401, `"error":"invalid_token"`), arrival), subject,
+			"login.example.com refused client 1111: invalid_token. Check with an HTTP client from inside the cluster who answers at login.example.com: the token endpoint of https://login.example.com/contoso, or a proxy, firewall or sign-in page in its place.",
+		},
+		"metadata of another issuer": {
+			oautherr.OtherIssuer(), subject,
+			"login.example.com answered client 1111 with HTTP 200 and nothing usable: the metadata's issuer is not the authority (RFC 8414 section 3.3). Set the authority of spec.issuer to the issuer that the metadata of login.example.com names, byte for byte; where that is somebody else's, find out who answers at login.example.com.",
 		},
 		"a stored error without a detail": {
 			&oautherr.Error{Class: oautherr.Transient, Reason: oautherr.ReasonConnectionFailed}, oautherr.Subject{},

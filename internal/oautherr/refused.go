@@ -15,6 +15,12 @@ func Malformed(why string) *Error {
 	return e
 }
 
+const detailOtherIssuer = "the metadata's issuer is not the authority (RFC 8414 section 3.3)"
+
+// OtherIssuer returns the Error for a metadata document that names another
+// issuer than the authority that it was asked of.
+func OtherIssuer() *Error { return Malformed(detailOtherIssuer) }
+
 // Refused returns the Error for a call that the operator declined to make, such
 // as one to a loopback address or to a host that is not allowed. why completes
 // the sentence "no call was made: ..."; it is the operator's own text. The

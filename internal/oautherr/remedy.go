@@ -31,6 +31,8 @@ func (e *Error) remedy(s Subject) string {
 		return nameTarget
 	case e.HTTPStatus == 0:
 		return e.refusedRemedy()
+	case e.wantsUser(s) && (!isNumbered || numbered.class == InteractionRequired):
+		return e.userlessRemedy()
 	case isNumbered:
 		return numbered.remedy
 	case e.Code == "":
@@ -38,6 +40,19 @@ func (e *Error) remedy(s Subject) string {
 	default:
 		return e.errorRemedy(s)
 	}
+}
+
+// wantsUser reports that the token service wants to see a user where none can be
+// sent: the client asks for itself.
+func (e *Error) wantsUser(s Subject) bool {
+	return e.Class == InteractionRequired && !e.pending() && s.Grant == GrantClient
+}
+
+func (e *Error) userlessRemedy() string {
+	if e.Claims != "" {
+		return tryClaims
+	}
+	return wantsUser
 }
 
 // errorRemedy is for an `error` without a known number.
@@ -50,6 +65,8 @@ func (e *Error) errorRemedy(s Subject) string {
 		return signInAgain
 	case e.Code == "invalid_grant" && e.Class == Permission:
 		return permitGrant
+	case e.Code == "invalid_token" && s.Grant == GrantClient:
+		return checkAnswerer // nothing is traded: a gateway wants a token, where a token service issues them
 	case e.Code == "invalid_client" && s.Assertion != nil:
 		return trustClient
 	case known:
@@ -72,6 +89,9 @@ func (e *Error) refusedRemedy() string {
 
 // statusRemedy is for an answer without an OAuth error.
 func (e *Error) statusRemedy() string {
+	if e.Detail == detailOtherIssuer {
+		return matchIssuer
+	}
 	if known, ok := statuses[e.HTTPStatus]; ok {
 		return known.remedy
 	}

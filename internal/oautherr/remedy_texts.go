@@ -8,6 +8,8 @@ package oautherr
 const (
 	signInAgain = "Have the user sign in again and renew what {request} holds of that sign-in: its refresh token, its assertion or its device code."
 	meetClaims  = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and have the user sign in again."
+	tryClaims   = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}; where that does not help, have an administrator of {authority} exempt {client} from the policy that asks for it."
+	wantsUser   = "Have an administrator of {authority} exempt {client} from the policy that wants to see a user, or give {request} a grant in which one signs in: its present one has none."
 	newCode     = "Annotate {request} with a new value of sts.tokenrequest.dev/refresh-requested-at and sign in with the user code it then shows."
 	enterCode   = "Sign in with the user code that status.deviceAuthorization of {request} shows."
 
@@ -15,6 +17,7 @@ const (
 	waitForLimit   = "Nothing has to be changed: the operator asks again no earlier than allowed; where this recurs, look for who else asks as this client, or have its limit raised."
 	askAgain       = "Nothing has to be changed: the operator asks {host} again."
 
+	matchIssuer       = "Set the authority of {issuer} to the issuer that the metadata of {host} names, byte for byte; where that is somebody else's, find out who answers at {host}."
 	correctEndpoint   = "Correct the authority or tokenEndpoint of {issuer}: {authority} has no token endpoint that {host} answers at."
 	checkAnswerer     = "Check with an HTTP client from inside the cluster who answers at {host}: the token endpoint of {authority}, or a proxy, firewall or sign-in page in its place."
 	nameTarget        = "Set the authority or tokenEndpoint of {issuer} to the address that {host} redirects to, after checking that its owner may see the credential."

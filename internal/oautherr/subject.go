@@ -24,6 +24,9 @@ type Subject struct {
 	Authority string
 	// Scopes are the requested scopes, separated by spaces.
 	Scopes string
+	// Grant is what the request trades for a token; GrantClient, the zero value,
+	// has no user who could sign in.
+	Grant Grant
 	// Assertion is the refused federated assertion; nil when there was none.
 	Assertion *Assertion
 }

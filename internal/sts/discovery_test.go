@@ -192,7 +192,7 @@ func TestDiscoverLooksNowhereElseForWhatWasNotAsked(t *testing.T) {
 		transport sts.Transport
 		connects  int32
 	}{
-		"a certificate that isn't trusted": {sts.Transport{}, 2}, // with the one retry
+		"a certificate that isn't trusted": {sts.Transport{}, 1}, // and no retry, which would end the same way
 		"a refused address":                {sts.Transport{ProxyURL: "http://169.254.0.1:1"}, 1},
 	}
 	for name, tc := range tests {

@@ -74,11 +74,11 @@ type attempt struct {
 // send sends the request, and sends it again when no connection came about: DNS,
 // connect or the TLS handshake failed, so not a byte of the request was written.
 // Later failures aren't repeated: the server may have issued a token for it, or
-// spent what was traded in. Nor is a refusal of our own.
+// spent what was traded in. Nor is what the next attempt can't change: a refusal
+// of our own, a certificate that isn't accepted.
 func (c *Client) send(ctx context.Context, transport *http.Transport, k call) attempt {
 	first := c.attempt(ctx, transport, k)
-	_, ours := errors.AsType[*oautherr.Error](first.err)
-	if first.err == nil || first.connected || ours {
+	if first.err == nil || first.connected || oautherr.FromTransport(first.err).Class != oautherr.Transient {
 		return first
 	}
 	return c.attempt(ctx, transport, k)

@@ -58,7 +58,7 @@ func (e egress) parseMetadata(body []byte, authority string) (Metadata, *oauther
 	// and 6.2). A trailing slash is the one difference that people make.
 	issuer, _ := document.text("issuer")
 	if strings.TrimSuffix(issuer, "/") != authority {
-		return Metadata{}, oautherr.Malformed("the metadata's issuer is not the authority (RFC 8414 section 3.3)")
+		return Metadata{}, oautherr.OtherIssuer()
 	}
 	m := Metadata{Issuer: issuer}
 	m.TokenEndpoint, _ = document.text("token_endpoint")

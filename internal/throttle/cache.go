@@ -35,7 +35,8 @@ type Limits struct {
 type Failure[E any] struct {
 	// Kind selects the gate. A value that isn't one of the three counts as Unavailable.
 	Kind Kind
-	// RetryAfter is what the server asked for; more than an hour counts as one hour. Zero or less: not said.
+	// RetryAfter is what the server asked for; more than an hour counts as one hour. Zero or less: not said. With a refusal it
+	// shuts the rate gate as well.
 	RetryAfter time.Duration
 	// Propagating marks a refusal that directories give for some minutes after a change, of a credential that changed
 	// recently: it is asked again after 5 to 60 s instead of 1 to 10 min.
@@ -131,8 +132,9 @@ func (c *Cache[E]) admit(r Request, now time.Time, forced bool) Verdict[E] {
 	return slices.MaxFunc(shut, byUntil).verdict()
 }
 
-// Remember shuts the gate that the failure belongs to and returns it. A failure that arrives while the gate is shut was
-// admitted before, and is the same outage: it may prolong the gate, never shorten it, and doesn't make it grow.
+// Remember shuts the gate that the failure belongs to and returns it; a refusal with Retry-After shuts two, and the one that
+// opens last counts. A failure that arrives while the gate is shut was admitted before, and is the same outage: it may prolong
+// the gate, never shorten it, and doesn't make it grow.
 func (c *Cache[E]) Remember(r Request, f Failure[E], now time.Time) Verdict[E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,14 +143,26 @@ func (c *Cache[E]) Remember(r Request, f Failure[E], now time.Time) Verdict[E] {
 		f.Kind = Unavailable
 	}
 	c.endTrials(r)
-	if f.Kind == Refused {
-		// A definite no is an answer: the server is there, and patient again.
-		c.forgetOpened(r, now, Rate)
-		c.forgetOpened(r, now, Unavailable)
+	if f.Kind != Refused {
+		return c.shut(r, f, now).verdict()
 	}
+	// A definite no is an answer: the server is there, and patient again unless it says otherwise.
+	c.forgetOpened(r, now, Rate)
+	c.forgetOpened(r, now, Unavailable)
+	last := c.shut(r, f, now).verdict()
+	if f.RetryAfter > 0 {
+		f.Kind = Rate
+		if rate := c.shut(r, f, now); rate.Until.After(last.Until) {
+			last.Kind, last.Since, last.Until = Rate, rate.Since, rate.Until
+		}
+	}
+	return last
+}
+
+// shut shuts the gate of the failure's kind.
+func (c *Cache[E]) shut(r Request, f Failure[E], now time.Time) Entry[E] {
 	s := c.storeOf(f.Kind)
 	s.purge(now)
-
 	e := newEntry[E](f.Kind, r)
 	key := e.Key()
 	old, known := s.get(e.Domain, key)
@@ -168,7 +182,7 @@ func (c *Cache[E]) Remember(r Request, f Failure[E], now time.Time) Verdict[E] {
 	if f.Kind.persisted() {
 		c.version++
 	}
-	return e.verdict()
+	return e
 }
 
 // Succeeded forgets the failures of the request's error gate and of its negative entry, so that the next ones start from

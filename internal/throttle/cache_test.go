@@ -36,6 +36,48 @@ func opensAfter(c *throttle.Cache[string], r throttle.Request, now time.Time) ti
 	return v.Until.Sub(start())
 }
 
+// A gateway may put Retry-After on every answer: it holds for everybody, and doesn't make a refusal worth repeating sooner.
+func TestARefusalWithRetryAfterShutsTwoGates(t *testing.T) {
+	corrected := request()
+	corrected.Credential = "corrected"
+	for _, test := range []struct {
+		name            string
+		retryAfter      time.Duration
+		same, corrected time.Duration // when each may ask
+	}{
+		{"a short one", 2 * time.Second, time.Minute, 2 * time.Second},
+		{"a long one", 20 * time.Minute, 20 * time.Minute, 20 * time.Minute},
+		{"none", 0, time.Minute, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCache()
+			v := c.Remember(request(), throttle.Failure[string]{Kind: throttle.Refused, RetryAfter: test.retryAfter, Attempts: 3, Remember: "no"}, start())
+			if v.Until.Before(start().Add(test.same)) || v.Attempts != 4 || v.Remembered != "no" {
+				t.Errorf("the verdict is %+v", v)
+			}
+			for who, may := range map[string]struct {
+				request throttle.Request
+				after   time.Duration
+			}{"the same request": {request(), v.Until.Sub(start())}, "a corrected one": {corrected, test.corrected}} {
+				if may.after > 0 && c.Admit(may.request, start().Add(may.after-time.Second), false).Open {
+					t.Errorf("%s may ask before %s", who, may.after)
+				}
+				if !c.Admit(may.request, start().Add(may.after), false).Open {
+					t.Errorf("%s may not ask after %s", who, may.after)
+				}
+			}
+		})
+	}
+	t.Run("behind a gate that holds for longer", func(t *testing.T) {
+		c := newCache()
+		c.Remember(request(), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Hour, Remember: "wait"}, start())
+		v := c.Remember(request(), throttle.Failure[string]{Kind: throttle.Refused, RetryAfter: time.Second, Attempts: 2, Remember: "no"}, start())
+		if v.Kind != throttle.Rate || v.Until.Sub(start()) != time.Hour || v.Attempts != 3 || v.Remembered != "no" {
+			t.Errorf("the verdict is %+v", v)
+		}
+	})
+}
+
 func TestOneFailureShutsItsGateFor(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -14,14 +14,12 @@ func (e *Error) Remedy(s Subject) string {
 	return cut(s.fill(e.remedy(s)), maxRemedy)
 }
 
-// remedy picks the text: what the AADSTS numbers say is the most exact, then the
-// `error`, then the status.
+// remedy picks the text: who answered and whether, then what was said.
 func (e *Error) remedy(s Subject) string {
-	numbered, isNumbered := lookupNumbers(e.Codes)
 	switch {
 	case e.Class == Throttled:
 		// A server that throttles says nothing about the credential.
-		if isNumbered && numbered.class == Throttled {
+		if numbered, ok := lookupNumbers(e.Codes); ok && numbered.class == Throttled {
 			return numbered.remedy
 		}
 		return waitForLimit
@@ -31,8 +29,19 @@ func (e *Error) remedy(s Subject) string {
 		return nameTarget
 	case e.HTTPStatus == 0:
 		return e.refusedRemedy()
-	case e.wantsUser(s) && (!isNumbered || numbered.class == InteractionRequired):
-		return e.userlessRemedy()
+	default:
+		return e.spokenRemedy(s)
+	}
+}
+
+// spokenRemedy goes by what the AADSTS numbers say, which is the most exact, then
+// by the `error`, then by the status.
+func (e *Error) spokenRemedy(s Subject) string {
+	numbered, isNumbered := lookupNumbers(e.Codes)
+	aboutUser := !isNumbered || numbered.class == InteractionRequired
+	switch {
+	case s.Grant == GrantClient && aboutUser && e.clientRemedy() != "":
+		return e.clientRemedy()
 	case isNumbered:
 		return numbered.remedy
 	case e.Code == "":
@@ -42,17 +51,19 @@ func (e *Error) remedy(s Subject) string {
 	}
 }
 
-// wantsUser reports that the token service wants to see a user where none can be
-// sent: the client asks for itself.
-func (e *Error) wantsUser(s Subject) bool {
-	return e.Class == InteractionRequired && !e.pending() && s.Grant == GrantClient
-}
-
-func (e *Error) userlessRemedy() string {
-	if e.Claims != "" {
+// clientRemedy is for what makes no sense to a client that asks for itself: it
+// has no user and trades no token. "" is for all else.
+func (e *Error) clientRemedy() string {
+	switch {
+	case e.Code == "invalid_token":
+		return checkAnswerer // a gateway wants a token, where a token service issues them
+	case e.Class != InteractionRequired || e.pending():
+		return ""
+	case e.Claims != "":
 		return tryClaims
+	default:
+		return wantsUser
 	}
-	return wantsUser
 }
 
 // errorRemedy is for an `error` without a known number.
@@ -65,8 +76,6 @@ func (e *Error) errorRemedy(s Subject) string {
 		return signInAgain
 	case e.Code == "invalid_grant" && e.Class == Permission:
 		return permitGrant
-	case e.Code == "invalid_token" && s.Grant == GrantClient:
-		return checkAnswerer // nothing is traded: a gateway wants a token, where a token service issues them
 	case e.Code == "invalid_client" && s.Assertion != nil:
 		return trustClient
 	case known:

@@ -1,0 +1,93 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package operator runs the operator's real binary against a real API server, for suites that look at
+// what it does and not at how: under config/rbac and no more, logged in as its own service account,
+// started, stopped and killed as a Deployment would.
+//
+// Everything here belongs into a Ginkgo suite. What goes wrong fails the running node, and what was
+// started ends with it: a [Cluster] that BeforeSuite starts with the suite, a [Run] with its spec.
+package operator
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+// Namespace is where the operator lives, with its lease and its throttle ConfigMap.
+const Namespace = "tokenrequest-system"
+
+// Cluster is an API server with the operator's CRDs, namespace and rights, and the operator's binary.
+// Make it with StartCluster.
+type Cluster struct {
+	// API is an administrator's client, without a limit on its rate.
+	API client.WithWatch
+
+	admin      *rest.Config
+	binary     string
+	kubeconfig string // of the operator's service account
+	scraper    string // the token of who may read metrics
+}
+
+// StartCluster builds the operator and starts an API server, both of which end with the suite. Under
+// the race detector the operator is built with it too, and a run in which it found something doesn't
+// stop with status 0.
+func StartCluster(ctx context.Context) *Cluster {
+	ginkgo.GinkgoHelper()
+	c := &Cluster{}
+	var err error
+	c.binary, err = gexec.Build("tokenrequest.dev/operator/cmd", buildFlags()...)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
+
+	log.SetLogger(ginkgo.GinkgoLogr)
+	config := filepath.Join(moduleRoot(ctx), "config")
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(config, "crd/bases")}, ErrorIfCRDPathMissing: true}
+	c.admin, err = environment.Start()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	ginkgo.DeferCleanup(environment.Stop)
+	c.admin.QPS = -1
+
+	scheme := runtime.NewScheme()
+	gomega.Expect(clientgoscheme.AddToScheme(scheme)).To(gomega.Succeed())
+	gomega.Expect(stsv1alpha1.AddToScheme(scheme)).To(gomega.Succeed())
+	c.API, err = client.NewWithWatch(c.admin, client.Options{Scheme: scheme})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+
+	c.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}})
+	c.grant(ctx, filepath.Join(config, "rbac"))
+	c.kubeconfig = c.logIn(ctx)
+	c.scraper = c.admitScraper(ctx)
+	return c
+}
+
+// moduleRoot is the folder of the module's go.mod, wherever below it the suite runs.
+func moduleRoot(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return filepath.Dir(strings.TrimSpace(string(mod)))
+}
+
+func (c *Cluster) create(ctx context.Context, objects ...client.Object) {
+	ginkgo.GinkgoHelper()
+	for _, object := range objects {
+		gomega.Expect(c.API.Create(ctx, object)).To(gomega.Succeed(), "creating %T %s", object, client.ObjectKeyFromObject(object))
+	}
+}

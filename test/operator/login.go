@@ -1,0 +1,82 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package operator
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
+)
+
+// serviceAccount is the operator's in config/rbac.
+const serviceAccount = "tokenrequest-operator"
+
+// grant applies the folder config/rbac: the binary may do here what it may do in a cluster, and no
+// more.
+func (c *Cluster) grant(ctx context.Context, folder string) {
+	ginkgo.GinkgoHelper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		object := &unstructured.Unstructured{}
+		gomega.Expect(yaml.Unmarshal(text, &object.Object)).To(gomega.Succeed(), file)
+		c.create(ctx, object)
+	}
+}
+
+// logIn writes a kubeconfig of the operator's own service account and returns its path.
+func (c *Cluster) logIn(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	login := clientcmdapi.NewConfig()
+	login.Clusters["envtest"] = &clientcmdapi.Cluster{
+		Server: "https://" + strings.TrimPrefix(c.admin.Host, "https://"), CertificateAuthorityData: c.admin.CAData,
+	}
+	login.AuthInfos["operator"] = &clientcmdapi.AuthInfo{Token: c.tokenOf(ctx, serviceAccount)}
+	login.Contexts["operator"] = &clientcmdapi.Context{Cluster: "envtest", AuthInfo: "operator"}
+	login.CurrentContext = "operator"
+	path := filepath.Join(ginkgo.GinkgoT().TempDir(), "kubeconfig")
+	gomega.Expect(clientcmd.WriteToFile(*login, path)).To(gomega.Succeed())
+	return path
+}
+
+// admitScraper makes a service account that may read metrics, and nothing else, and returns its token.
+func (c *Cluster) admitScraper(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	const account, role = "prometheus", "metrics-scraper"
+	c.create(ctx,
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: account}},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: role},
+			Rules: []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}}},
+		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: Namespace, Name: account}}},
+	)
+	return c.tokenOf(ctx, account)
+}
+
+// tokenOf asks the API server for a token of a service account in the operator's namespace.
+func (c *Cluster) tokenOf(ctx context.Context, account string) string {
+	ginkgo.GinkgoHelper()
+	review := &authenticationv1.TokenRequest{}
+	named := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: account}}
+	gomega.Expect(c.API.SubResource("token").Create(ctx, named, review)).To(gomega.Succeed())
+	return review.Status.Token
+}

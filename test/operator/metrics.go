@@ -1,0 +1,140 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package operator
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"k8s.io/client-go/kubernetes"
+)
+
+// Metrics are what a Prometheus that may read them gets, as text.
+func (r *Run) Metrics(ctx context.Context) (string, error) {
+	response, err := r.scrape(ctx, "Bearer "+r.scraper)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("the metrics answer %s", response.Status)
+	}
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("reading the metrics: %w", err)
+	}
+	return string(text), nil
+}
+
+// MetricsWithoutLeave is the HTTP status that somebody gets who doesn't say who they are.
+func (r *Run) MetricsWithoutLeave(ctx context.Context) int {
+	ginkgo.GinkgoHelper()
+	response, err := r.scrape(ctx, "")
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// scrape trusts any certificate: the metrics server makes its own when it is given none.
+func (r *Run) scrape(ctx context.Context, authorization string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+r.metrics+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	return (&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}).RoundTrip(request)
+}
+
+// Sample reads one metric, a counter or a gauge, summed over the series whose labels match.
+func (r *Run) Sample(ctx context.Context, name string, match map[string]string) (float64, error) {
+	families, err := r.families(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return sum(families[name], match), nil
+}
+
+// SettledAfter waits until the run has reconciled at least that many times and has nothing left to do.
+func (r *Run) SettledAfter(ctx context.Context, reconciles int) {
+	ginkgo.GinkgoHelper()
+	queue := map[string]string{"controller": "tokenrequest"}
+	gomega.Eventually(func(g gomega.Gomega) {
+		families, err := r.families(ctx)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		g.Expect(sum(families["controller_runtime_reconcile_total"], queue)).To(gomega.BeNumerically(">=", reconciles))
+		g.Expect(sum(families["workqueue_depth"], queue)).To(gomega.BeZero())
+		g.Expect(sum(families["controller_runtime_active_workers"], queue)).To(gomega.BeZero())
+	}).WithContext(ctx).Should(gomega.Succeed())
+}
+
+func (r *Run) families(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+	text, err := r.Metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parse(text)
+}
+
+// Writes counts, from the API server's own metrics, the writes to resources such as "secrets" that it
+// has served to anybody since it started.
+func (c *Cluster) Writes(ctx context.Context, resources ...string) float64 {
+	ginkgo.GinkgoHelper()
+	clientset, err := kubernetes.NewForConfig(c.admin)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	text, err := clientset.RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	families, err := parse(string(text))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	var total float64
+	for _, resource := range resources {
+		for _, verb := range []string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"} {
+			total += sum(families["apiserver_request_total"], map[string]string{"resource": resource, "verb": verb})
+		}
+	}
+	return total
+}
+
+// parse reads the text format of Prometheus.
+func parse(text string) (map[string]*dto.MetricFamily, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("parsing metrics: %w", err)
+	}
+	return families, nil
+}
+
+// sum adds up the series of a family whose labels match.
+func sum(family *dto.MetricFamily, match map[string]string) (total float64) {
+	for _, metric := range family.GetMetric() {
+		if labelled(metric, match) {
+			total += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return total
+}
+
+func labelled(metric *dto.Metric, match map[string]string) bool {
+	has := map[string]string{}
+	for _, pair := range metric.GetLabel() {
+		has[pair.GetName()] = pair.GetValue()
+	}
+	for name, value := range match {
+		if has[name] != value {
+			return false
+		}
+	}
+	return true
+}

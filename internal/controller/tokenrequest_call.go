@@ -61,6 +61,7 @@ func (r *Reconciler) call(a *attempt) func(context.Context) Answer {
 			Auth:         flown.method,
 			ClientID:     flown.credential.ClientID,
 			ClientSecret: flown.credential.Secret,
+			Hidden:       flown.credential.Hidden,
 			Scopes:       flown.scopes(),
 			Resources:    plain(flown.request.Spec.Resources),
 			Claims:       flown.claims,
@@ -106,8 +107,11 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout())
 	defer cancel()
 	meta, e := r.STS.Discover(ctx, string(a.issuer.Authority), a.credential.Transport)
+	if e == nil {
+		e = a.refuseQuoting(meta)
+	}
 	if e != nil {
-		return r.remember(a, e), true
+		return r.remember(a, a.credential.Redact(e)), true
 	}
 	a.endpoint = meta.TokenEndpoint
 	a.method = authMethod(a, meta)
@@ -115,6 +119,15 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 		return Answer{problem: problem, endpoint: a.endpoint}, true
 	}
 	return Answer{}, false
+}
+
+// refuseQuoting refuses metadata whose token endpoint, which people see in gates and conditions, a
+// server has put together from the secret that it was sent before.
+func (a *attempt) refuseQuoting(meta sts.Metadata) *oautherr.Error {
+	if !oautherr.Quotes(meta.TokenEndpoint, a.credential.Secret.Reveal()) {
+		return nil
+	}
+	return oautherr.Refused(oautherr.ReasonEndpointRefused, "the token endpoint in the metadata quotes the client secret")
 }
 
 // remember has the gate that an error belongs to remember it. A call that was cancelled tells

@@ -148,13 +148,16 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 	address := string(a.issuer.TokenEndpoint)
 	meta, known := r.STS.Known(a.authority(), a.credential.Transport)
 	if address == "" && known {
+		if e := a.refuseQuoting(meta); e != nil {
+			return a.declined(e)
+		}
 		address = meta.TokenEndpoint
 	}
 	a.endpoint = address
 	a.method = authMethod(a, meta)
 	// Without an endpoint the authority is what will be called first; no credential goes there.
 	if e := r.STS.CheckURL(cmp.Or(address, string(a.issuer.Authority))); e != nil {
-		return &outcome{kind: blocked, reason: string(e.Reason), message: e.Message(a.subject())}
+		return a.declined(e)
 	}
 	if address == "" {
 		return nil
@@ -163,6 +166,11 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 		return new(blockedBy(problem))
 	}
 	return nil
+}
+
+// declined is the outcome of a call that isn't made.
+func (a *attempt) declined(e *oautherr.Error) *outcome {
+	return &outcome{kind: blocked, reason: string(e.Reason), message: e.Message(a.subject())}
 }
 
 // authMethod is how the client proves itself: what the spec says, else what the STS's metadata says.
@@ -206,9 +214,9 @@ func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
 		return a.refusal(answer), nil
 	}
 	o, err := r.publish(ctx, a, answer.token)
-	if err == nil {
-		// Not before: a token whose Secret couldn't be written is not asked for twice
-		// (external-secrets#162).
+	if o.kind == issued {
+		// Not before: a token whose Secret couldn't be written, or was refused, is not asked for
+		// twice (external-secrets#162).
 		r.Flights.Release(a.key())
 	}
 	return o, err

@@ -33,8 +33,9 @@ func (a *attempt) propagates(e *oautherr.Error, firstSeen *metav1.Time) bool {
 type failure struct {
 	reason, message string
 	permanent       bool
-	throttled       bool
 	interaction     bool
+	// throttled is the message of the condition Throttled, empty without one.
+	throttled string
 }
 
 // nextStatus is the status after an outcome: a pure function of the attempt, the outcome and what
@@ -54,7 +55,7 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	c := conditions{list: s.Conditions, generation: a.request.Generation, now: a.now}
 	c.ready(a, o, f)
 	c.issued(a, o, f)
-	c.present(stsv1alpha1.ConditionThrottled, f != nil && f.throttled, f)
+	c.throttled(f)
 	c.present(stsv1alpha1.ConditionInteractionRequired, f != nil && f.interaction, f)
 	c.kstatus(a.valid(), f)
 	s.Conditions = c.list
@@ -162,7 +163,7 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 			reason:      string(o.err.Reason),
 			message:     o.err.Message(a.subject()),
 			permanent:   o.err.Permanent() || o.err.Propagating && !a.propagates(o.err, s.LastError.FirstSeen),
-			throttled:   o.err.AsksToWait(),
+			throttled:   throttledMessage(a, o.err),
 			interaction: o.err.Interaction(),
 		}
 	case blocked:
@@ -175,12 +176,33 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 			reason:      before.Reason,
 			message:     before.Message,
 			permanent:   there(stsv1alpha1.ConditionStalled),
-			throttled:   there(stsv1alpha1.ConditionThrottled),
+			throttled:   messageOf(a.request, stsv1alpha1.ConditionThrottled),
 			interaction: there(stsv1alpha1.ConditionInteractionRequired),
 		}
 	default:
 		return nil
 	}
+}
+
+// throttledMessage is that of the condition Throttled: what the STS said, unless that was a refusal
+// which asks for patience as well.
+func throttledMessage(a *attempt, e *oautherr.Error) string {
+	switch {
+	case !e.AsksToWait():
+		return ""
+	case e.Class == oautherr.Throttled:
+		return e.Message(a.subject())
+	default:
+		return fmt.Sprintf("%s asks client %s to wait before the next call, whatever it is about.", a.subject().Host, a.clientName())
+	}
+}
+
+// messageOf is the message of a condition, "" when it isn't there.
+func messageOf(request *stsv1alpha1.TokenRequest, kind string) string {
+	if c := meta.FindStatusCondition(request.Status.Conditions, kind); c != nil {
+		return c.Message
+	}
+	return ""
 }
 
 // wake is when this object has to be looked at again, though nothing else happens: at its next
@@ -288,6 +310,15 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 	case f != nil:
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message)
 	}
+}
+
+// throttled is there while the STS has asked for no more calls, under one reason whatever Issued says.
+func (c *conditions) throttled(f *failure) {
+	if f == nil || f.throttled == "" {
+		meta.RemoveStatusCondition(&c.list, stsv1alpha1.ConditionThrottled)
+		return
+	}
+	c.set(stsv1alpha1.ConditionThrottled, metav1.ConditionTrue, stsv1alpha1.ReasonThrottled, f.throttled)
 }
 
 // present keeps a condition that is there only while it holds.

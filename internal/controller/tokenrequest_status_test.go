@@ -64,6 +64,7 @@ func failing(e *oautherr.Error) outcome {
 var (
 	wrongSecret = failing(answered(401, nil, `{"error":"invalid_client","error_description":"AADSTS7000222: as described. Trace ID: 3f2504e0-4f89-11d3-9a0c-0305e82c3301","error_codes":[7000222]}`))
 	throttled   = failing(answered(429, http.Header{"Retry-After": {"60"}}, "Too Many Requests"))
+	patient     = failing(answered(400, http.Header{"Retry-After": {"60"}}, `{"error":"invalid_scope"}`))
 	outage      = failing(answered(503, nil, ""))
 	mfa         = failing(answered(400, nil, `{"error":"interaction_required","error_codes":[50076],"claims":"{\"access_token\":{}}"}`))
 	notFound    = outcome{kind: blocked, reason: "CredentialNotFound", message: "Secret payments/app doesn't exist. Create it; the request goes on by itself."}
@@ -88,6 +89,8 @@ func TestNextStatusTellsEachOutcomeInConditions(t *testing.T) {
 		{"a throttled first token", given(noToken), throttled,
 			[]string{"Ready=False/Throttled", "Issued=False/Throttled", "Throttled=True/Throttled", "Reconciling=True/RetryScheduled"}, time.Minute},
 		{"a throttled refresh", given(), throttled, []string{"Ready=True/TokenValid", "Issued=False/Throttled", "Throttled=True/Throttled"}, time.Minute},
+		{"a refusal that asks for patience too", given(noToken), patient,
+			[]string{"Ready=False/InvalidScope", "Issued=False/InvalidScope", "Throttled=True/Throttled", "Stalled=True/InvalidScope"}, time.Minute},
 		{"a throttle that ended in an outage", given(after(throttled)), outage, []string{"Ready=True/TokenValid", "Issued=False/ServerError"}, time.Minute},
 		{"an outage during a token's life costs Issued alone", given(), outage, []string{"Ready=True/TokenValid", "Issued=False/ServerError"}, time.Minute},
 		{"an outage that outlasted the token", given(expired), outage,

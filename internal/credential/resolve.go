@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
 )
 
@@ -40,6 +41,10 @@ type Credential struct {
 	// Description names the object and key of the secret, for a remedy: "Secret payments/graph-app
 	// key client_secret".
 	Description string
+
+	// Hidden are the values that were read from Secrets, the client identifier among them where it
+	// was. They are sent, and shown nowhere.
+	Hidden []sts.Sensitive
 
 	consents []consent
 }
@@ -133,7 +138,19 @@ func (r *reading) sent(ctx context.Context, c *Credential, ref stsv1alpha1.Secre
 	}
 	c.consents = append(c.consents, consentOf(r.describe(ref), s))
 	value, problem := r.text(s, ref)
+	if problem == nil {
+		c.Hidden = append(c.Hidden, sts.Sensitive(value))
+	}
 	return value, problem, nil
+}
+
+// Redact returns the error without the hidden values.
+func (c *Credential) Redact(e *oautherr.Error) *oautherr.Error {
+	values := make([]string, len(c.Hidden))
+	for i, value := range c.Hidden {
+		values[i] = value.Reveal()
+	}
+	return e.Redact(values...)
 }
 
 func (r *reading) describe(ref stsv1alpha1.SecretKeyRef) string { return describe(r.namespace, ref) }

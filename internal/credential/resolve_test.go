@@ -23,6 +23,7 @@ import (
 
 func TestResolve(t *testing.T) {
 	const appRead, caRead = "uid-of-app/7", "uid-of-ca/7"
+	hidden := func(values ...sts.Sensitive) []sts.Sensitive { return values }
 	tests := map[string]struct {
 		issuer *stsv1alpha1.IssuerSpec
 		want   credential.Credential
@@ -30,22 +31,25 @@ func TestResolve(t *testing.T) {
 		"a public client reads nothing": {newIssuer(withoutCredential), credential.Credential{ClientID: "orders"}},
 		"a client secret": {newIssuer(), credential.Credential{
 			ClientID: "orders", Secret: secretCanary, Identity: appRead, Description: "Secret payments/app key client_secret",
+			Hidden: hidden(secretCanary),
 		}},
 		"a client secret with a method": {
 			newIssuer(func(i *stsv1alpha1.IssuerSpec) { i.Credential.ClientSecret.Method = stsv1alpha1.ClientSecretBasic }),
 			credential.Credential{
 				ClientID: "orders", Secret: secretCanary, Method: sts.AuthClientSecretBasic, Identity: appRead,
-				Description: "Secret payments/app key client_secret",
+				Description: "Secret payments/app key client_secret", Hidden: hidden(secretCanary),
 			},
 		},
 		"client identifier and secret out of one Secret": {newIssuer(withClientIDOf("app", "client_id")), credential.Credential{
 			ClientID: "orders", Secret: secretCanary, Identity: appRead, Description: "Secret payments/app key client_secret",
+			Hidden: hidden("orders", secretCanary),
 		}},
 		"client identifier and secret out of two Secrets": {newIssuer(withClientIDOf("other", "appId")), credential.Credential{
 			ClientID: "invoices", Secret: secretCanary, Identity: "uid-of-other/7," + appRead, Description: "Secret payments/app key client_secret",
+			Hidden: hidden("invoices", secretCanary),
 		}},
 		"a public client's identifier out of a Secret": {newIssuer(withoutCredential, withClientIDOf("other", "appId")), credential.Credential{
-			ClientID: "invoices", Identity: "uid-of-other/7",
+			ClientID: "invoices", Identity: "uid-of-other/7", Hidden: hidden("invoices"),
 		}},
 		"a trust root that is spelled out": {newIssuer(withoutCredential, withInlineCA(certificate)), credential.Credential{
 			ClientID: "orders", Transport: sts.Transport{RootCAs: []byte(certificate)},

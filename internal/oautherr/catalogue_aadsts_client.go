@@ -61,7 +61,7 @@ var aadstsClient = []aadstsRow{
 		"Present an assertion whose audience is {client} in {request}."},
 	{[]int64{50027}, Credential, false,
 		"the JWT is malformed or has a wrong issuer or audience",
-		"Replace the token that {request} presents with a JWT that is issued by the tenant of {authority} for {client}."},
+		"Replace the token that {request} presents with a JWT that is issued by the tenant of {tenant} for {client}."},
 	{[]int64{50048}, Credential, false,
 		"the subject of the client assertion differs from its issuer",
 		"Set clientID of {issuer} to the client that the key in {credential} belongs to: subject and issuer of the assertion must both be it."},

@@ -5,11 +5,11 @@ package oautherr
 
 // Remedies for faults behind Entra.
 const (
-	checkFederation = "Check the identity provider that the tenant of {authority} is federated with, and its pass-through authentication agents."
+	checkFederation = "Check the identity provider that the tenant of {tenant} is federated with, and its pass-through authentication agents."
 	openTicket      = "Open a ticket with those who run {host}, quoting the ids of status.lastError: asking again does not help."
 	relieveProvider = "Nothing has to be changed: the operator asks {host} again; where it recurs, raise the limits of the tenant's external claims provider."
 	stopLoop        = "Find what else asks {host} for the same token as {client} without keeping it, and leave {request} alone for five minutes."
-	lowerRate       = "Lower the rate at which applications of the tenant of {authority} ask for tokens; the operator asks again later by itself."
+	lowerRate       = "Lower the rate at which applications of the tenant of {tenant} ask for tokens; the operator asks again later by itself."
 )
 
 // aadstsService are about Entra itself and what stands behind it.

@@ -19,7 +19,7 @@ var oauthErrors = []Entry{
 		"Replace what {request} presents to {host}: the assertion or token that it trades, or {credential} where it trades none."},
 	{"unauthorized_client", Configuration, ReasonUnauthorizedClient, false,
 		"the client may not use this grant, or does not exist in this tenant",
-		"Allow {client} the grant type of {request} in its registration at {host}, and check that it exists in the tenant of {authority}."},
+		"Allow {client} the grant type of {request} in its registration at {host}, and check that it exists in the tenant of {tenant}."},
 	{"unsupported_grant_type", Configuration, ReasonUnsupportedGrantType, false,
 		"the token service does not offer this grant",
 		"Set spec.grant.type of {request} to a grant that {host} offers."},
@@ -33,7 +33,7 @@ var oauthErrors = []Entry{
 		"Set the resources or audiences of {request} to ones that {host} issues tokens for."},
 	{"invalid_resource", Configuration, ReasonInvalidResource, false,
 		"the resource does not exist in the tenant, or is not known to the client",
-		"Check that the resource of {scopes} exists in the tenant of {authority} and that {client} has permission for it."},
+		"Check that the resource of {scopes} exists in the tenant of {tenant} and that {client} has permission for it."},
 
 	// OpenID Connect Core section 3.1.2.6, RFC 9470, Entra.
 	{"interaction_required", InteractionRequired, ReasonInteractionRequired, false,
@@ -48,10 +48,10 @@ var oauthErrors = []Entry{
 		"the token service wants a claims challenge to be met", signInAgain},
 	{"consent_required", Permission, ReasonConsentRequired, false,
 		"neither the user nor an administrator has consented to what the client asks for",
-		"Have an administrator of {authority} consent to {scopes} for {client}."},
+		"Have an administrator of {tenant} consent to {scopes} for {client}."},
 	{"access_denied", Permission, ReasonAccessDenied, false,
 		"the user, an administrator or a policy refused",
-		"Have an administrator of {authority} allow {client} what {request} asks for, or have the user agree."},
+		"Have an administrator of {tenant} allow {client} what {request} asks for, or have the user agree."},
 
 	// RFC 6749 section 4.1.2.1; at token endpoints with any status.
 	{"server_error", Transient, ReasonServerError, false,

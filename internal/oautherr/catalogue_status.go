@@ -11,6 +11,7 @@ type bareStatus struct {
 
 // statuses are those that say more than their hundred.
 var statuses = map[int]bareStatus{
+	401: {Credential, authenticate}, // RFC 6749 section 5.2 has it for a client that did not authenticate
 	404: {Configuration, correctEndpoint},
 	405: {Configuration, correctEndpoint},
 	407: {Configuration, authenticateProxy},

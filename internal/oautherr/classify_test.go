@@ -145,6 +145,8 @@ func TestKindAndPermanence(t *testing.T) {
 		"a pending sign-in with 429 is rate limited": {
 			oautherr.FromResponse(oautherr.Response{Status: 429, Body: []byte(`{"error":"authorization_pending"}`)}, arrival),
 			oautherr.KindRateLimited, false},
+		"a bare 401 is remembered like one that says invalid_client": {
+			oautherr.FromResponse(oautherr.Response{Status: 401}, arrival), oautherr.KindRefused, false},
 		"404 without OAuth may be a proxy before a restarting server": {
 			oautherr.FromResponse(oautherr.Response{Status: 404}, arrival), oautherr.KindUnavailable, false},
 		"a refusal with 500 is not believed to be for good": {

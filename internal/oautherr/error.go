@@ -67,6 +67,9 @@ type Error struct {
 	// answer: whole seconds, at most MaxRetryAfter. 0 means that it said nothing
 	// usable.
 	RetryAfter time.Duration `json:"retryAfter,omitempty"`
+	// Sent says of a connection that failed that the request had left before, so
+	// that the server may have acted on it.
+	Sent bool `json:"sent,omitempty"`
 	// Propagating says that the refusal may come from an administrator's recent
 	// change that has not reached every server yet, so that asking again within
 	// some minutes makes sense.

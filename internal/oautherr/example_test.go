@@ -18,7 +18,7 @@ func ExampleFromResponse() {
 		Body: []byte(`{"error":"invalid_client",` +
 			`"error_description":"AADSTS7000222: The provided client secret keys are expired. Trace ID: 0a1b2c3d-4e5f"}`),
 	}
-	err := oautherr.FromResponse(refusal, time.Unix(0, 0)).Redact("the client secret that was sent")
+	err := oautherr.FromResponse(refusal, time.Unix(0, 0)).Redact("Xk8Q~9dKz2.Lm4Np6Rs8Tv0Wy")
 
 	fmt.Println(err.Class, err.Kind(), err.Permanent())
 	fmt.Println(err.Description)

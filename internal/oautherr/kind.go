@@ -121,8 +121,11 @@ func (e *Error) pending() bool {
 // than a failure to have the conversation at all.
 func (e *Error) spoken() bool {
 	switch e.Reason {
-	case ReasonConnectionFailed, ReasonMalformedResponse, ReasonRedirectRefused:
+	case ReasonConnectionFailed, ReasonRedirectRefused:
 		return false
+	case ReasonMalformedResponse:
+		// A bare 401 says what OAuth's own 401 does.
+		return e.HTTPStatus == http.StatusUnauthorized
 	default:
 		return true
 	}

@@ -24,13 +24,15 @@ func (e *Error) account(s Subject) string {
 		return fmt.Sprintf("%s throttles %s%s", host, client, e.parenthesis())
 	case e.Reason == ReasonConnectionFailed && e.HTTPStatus != 0:
 		return fmt.Sprintf("%s began to answer %s with HTTP %d and broke off: %s", host, client, e.HTTPStatus, e.detail())
+	case e.Sent:
+		return fmt.Sprintf("%s took the request of %s and gave no answer: %s", host, client, e.detail())
 	case e.Reason == ReasonConnectionFailed:
 		return fmt.Sprintf("%s could not be reached: %s", host, e.detail())
 	case e.Reason == ReasonRedirectRefused:
 		return fmt.Sprintf("%s answered %s with a redirect (HTTP %d), and redirects are not followed because the request carries a credential",
 			host, client, e.HTTPStatus)
 	case e.HTTPStatus == 0:
-		return fmt.Sprintf("No call was made to %s: %s", noun(s.Host, "the token service"), e.detail())
+		return fmt.Sprintf("No token was asked of %s: %s", noun(s.Host, "the token service"), e.detail())
 	case e.Code == "":
 		return fmt.Sprintf("%s answered %s with HTTP %d and nothing usable: %s", host, client, e.HTTPStatus, e.detail())
 	case e.pending():

@@ -29,6 +29,11 @@ var subject = oautherr.Subject{
 func TestMessage(t *testing.T) {
 	federated, ofUser := subject, subject
 	ofUser.Grant = oautherr.GrantUser
+	at := func(authority string) oautherr.Subject {
+		s := subject
+		s.Authority = authority
+		return s
+	}
 	federated.Assertion = &oautherr.Assertion{Issuer: "https://oidc.example.com/", Subject: "system:serviceaccount:payments:graph", Audience: "api://AzureADTokenExchange"}
 	tests := map[string]struct {
 		err     *oautherr.Error
@@ -94,11 +99,11 @@ func TestMessage(t *testing.T) {
 		},
 		"a wrong address": {
 			oautherr.FromResponse(oautherr.Response{Status: 404}, arrival), subject,
-			"login.example.com answered client 1111 with HTTP 404 and nothing usable: the body is empty. Correct the authority or tokenEndpoint of spec.issuer: https://login.example.com/contoso has no token endpoint that login.example.com answers at.",
+			"login.example.com answered client 1111 with HTTP 404 and nothing usable: the body is empty. Correct the authority or tokenEndpoint of spec.issuer: login.example.com has no token endpoint and no metadata at https://login.example.com/contoso; a server without metadata needs a tokenEndpoint.",
 		},
 		"an answer that is no token": {
 			oautherr.Malformed("it has no access_token"), subject,
-			"login.example.com answered client 1111 with HTTP 200 and nothing usable: it has no access_token. Check with an HTTP client from inside the cluster who answers at login.example.com: the token endpoint of https://login.example.com/contoso, or a proxy, firewall or sign-in page in its place.",
+			"login.example.com answered client 1111 with HTTP 200 and nothing usable: it has no access_token. Ask those who run login.example.com to mend its answer; where https://login.example.com/contoso is no token service, correct spec.issuer.",
 		},
 		"a refused connection": {
 			oautherr.FromTransport(syscall.ECONNREFUSED), subject,
@@ -122,14 +127,38 @@ func TestMessage(t *testing.T) {
 		},
 		"a call that was not allowed": {
 			oautherr.Refused(oautherr.ReasonEndpointRefused, "the host is not among --allowed-hosts"), subject,
-			"No call was made to login.example.com: the host is not among --allowed-hosts. Correct the authority or tokenEndpoint of spec.issuer, or have the operator's administrator permit calls to login.example.com.",
+			"No token was asked of login.example.com: the host is not among --allowed-hosts. Correct the authority or tokenEndpoint of spec.issuer, or have the operator's administrator permit calls there.",
 		},
 		"a call that could not have succeeded": {
 			oautherr.Refused(oautherr.ReasonUnsupportedGrantType, "the issuer's metadata lists no such grant"), subject,
-			"No call was made to login.example.com: the issuer's metadata lists no such grant. Set spec.grant.type of TokenRequest payments/graph to a grant that login.example.com offers.",
+			"No token was asked of login.example.com: the issuer's metadata lists no such grant. Set spec.grant.type of TokenRequest payments/graph to a grant that login.example.com offers.",
+		},
+		"a sign-in that nobody began": {
+			oautherr.FromResponse(answer(400, `"error":"expired_token"`), arrival), subject,
+			"login.example.com refused client 1111: expired_token. Find out who answers at https://login.example.com/contoso: it speaks of a sign-in with a user code, and TokenRequest payments/graph began none.",
+		},
+		"a bare 401 is about the credential": {
+			oautherr.FromResponse(oautherr.Response{Status: 401}, arrival), subject,
+			"login.example.com answered client 1111 with HTTP 401 and nothing usable: the body is empty. Check that Secret payments/graph-app key client_secret holds the present credential of client 1111; where it does, check who answers at https://login.example.com/contoso: the token service, or a proxy or sign-in page in its place.",
+		},
+		"a refresh token of another client": {
+			oautherr.FromResponse(answer(400, `"error":"invalid_grant","suberror":"client_mismatch"`), arrival), subject,
+			"login.example.com refused client 1111: invalid_grant. Give TokenRequest payments/graph a token that was issued to client 1111: the one that it presents belongs to another client.",
+		},
+		"a request that had left": {
+			&oautherr.Error{Class: oautherr.Transient, Reason: oautherr.ReasonConnectionFailed, Detail: "it did not answer in time", Sent: true}, subject,
+			"login.example.com took the request of client 1111 and gave no answer: it did not answer in time. Check that login.example.com runs and that network policies, firewalls and proxies let the operator reach it.",
+		},
+		"an administrator is where the token endpoint of Entra says": {
+			oautherr.FromResponse(answer(400, `"error":"consent_required"`), arrival), at("https://login.example.com/contoso/oauth2/v2.0/token"),
+			"login.example.com refused client 1111: consent_required. Have an administrator of https://login.example.com/contoso consent to \"https://graph.example.com/.default\" for client 1111.",
+		},
+		"an administrator is at the host of another token endpoint": {
+			oautherr.FromResponse(answer(400, `"error":"consent_required"`), arrival), at("https://login.example.com/oauth/token"),
+			"login.example.com refused client 1111: consent_required. Have an administrator of login.example.com consent to \"https://graph.example.com/.default\" for client 1111.",
 		},
 		"a sign-in that is waited for": {
-			oautherr.FromResponse(answer(400, `"error":"authorization_pending"`), arrival), subject,
+			oautherr.FromResponse(answer(400, `"error":"authorization_pending"`), arrival), ofUser,
 			"login.example.com waits for a user to authorize client 1111: authorization_pending. Sign in with the user code that status.deviceAuthorization of TokenRequest payments/graph shows.",
 		},
 		"a lost sign-in": {
@@ -158,7 +187,7 @@ func TestMessage(t *testing.T) {
 		},
 		"a gateway that wants a token is no token service": {
 			oautherr.FromResponse(answer(401, `"error":"invalid_token"`), arrival), subject,
-			"login.example.com refused client 1111: invalid_token. Check with an HTTP client from inside the cluster who answers at login.example.com: the token endpoint of https://login.example.com/contoso, or a proxy, firewall or sign-in page in its place.",
+			"login.example.com refused client 1111: invalid_token. Check with an HTTP client from inside the cluster who answers at https://login.example.com/contoso: the token service, or a proxy, firewall or sign-in page in its place.",
 		},
 		"metadata of another issuer": {
 			oautherr.OtherIssuer(), subject,
@@ -210,7 +239,7 @@ func TestEveryRemedyIsOneBoundedSentence(t *testing.T) {
 
 func TestASubjectCannotWriteAPlaceholder(t *testing.T) {
 	got := oautherr.Refused(oautherr.ReasonEndpointRefused, "x").Remedy(oautherr.Subject{Issuer: "{host}", Host: "{issuer}"})
-	const want = "Correct the authority or tokenEndpoint of {host}, or have the operator's administrator permit calls to {issuer}."
+	const want = "Correct the authority or tokenEndpoint of {host}, or have the operator's administrator permit calls there."
 	if got != want {
 		t.Errorf("Remedy = %q, want %q", got, want)
 	}

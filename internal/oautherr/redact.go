@@ -6,6 +6,7 @@ package oautherr
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"html"
 	"net/url"
 	"regexp"
@@ -24,12 +25,12 @@ const minSecret = 4
 var jsonWebToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,3}` +
 	`|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`)
 
-// Redact returns a copy of e in which every occurrence of each secret, and
-// whatever looks like a JWT, reads "[redacted]". A token service may echo what
-// it was sent (external-secrets#5884), as it is or in the encodings of a form, a
-// page or an Authorization header. Secrets of less than 4 bytes are ignored. A
-// field that no longer has its form, such as an id, is dropped. Redact of nil is
-// nil.
+// Redact returns a copy of e in which each secret, whatever shares fragment or
+// more characters in a row with one, and whatever looks like a JWT, reads
+// "[redacted]". A token service may echo what it was sent (external-secrets#5884),
+// whole or in part, as it is or in the encodings of a form, a page, JSON or an
+// Authorization header. Secrets of less than 4 bytes are ignored. A field that no
+// longer has its form, such as an id, is dropped. Redact of nil is nil.
 func (e *Error) Redact(secrets ...string) *Error {
 	if e == nil {
 		return nil
@@ -37,14 +38,31 @@ func (e *Error) Redact(secrets ...string) *Error {
 	shapes := encodings(secrets)
 	clean := *e
 	clean.Codes = slices.Clone(e.Codes)
-	for _, text := range []*string{
-		&clean.Code, &clean.Description, &clean.Detail, &clean.Suberror, &clean.Claims,
-		&clean.ErrorURI, &clean.CorrelationID, &clean.TraceID, &clean.Timestamp,
-	} {
+	for _, text := range clean.texts() {
 		*text = redact(*text, shapes)
+	}
+	// Bounded before fragments are looked for, which costs more the longer a text is.
+	clean.bound()
+	for _, text := range clean.texts() {
+		*text = withoutFragments(*text, shapes)
 	}
 	clean.bound()
 	return &clean
+}
+
+// Quotes reports that text holds one of the secrets, in one of the forms that
+// Redact knows, or fragment characters of it in a row.
+func Quotes(text string, secrets ...string) bool {
+	shapes := encodings(secrets)
+	return redact(text, shapes) != text || withoutFragments(text, shapes) != text
+}
+
+// texts are the fields that hold what a token service wrote.
+func (e *Error) texts() []*string {
+	return []*string{
+		&e.Code, &e.Description, &e.Detail, &e.Suberror, &e.Claims,
+		&e.ErrorURI, &e.CorrelationID, &e.TraceID, &e.Timestamp,
+	}
 }
 
 func redact(text string, shapes []string) string {
@@ -56,6 +74,41 @@ func redact(text string, shapes []string) string {
 		text = withoutTail(whole, shapes) + ellipsis
 	}
 	return text
+}
+
+// fragment is how many characters of a secret in a row give it away: enough to
+// recognise and to search for it, too many for chance.
+const fragment = 12
+
+// withoutFragments redacts every run of text that is made of fragments.
+func withoutFragments(text string, shapes []string) string {
+	found := map[string]bool{} // each fragment-sized piece of text, and whether a secret has it
+	for i := 0; i+fragment <= len(text); i++ {
+		found[text[i:i+fragment]] = false
+	}
+	for _, shape := range shapes {
+		for i := 0; i+fragment <= len(shape); i++ {
+			if _, ok := found[shape[i:i+fragment]]; ok {
+				found[shape[i:i+fragment]] = true
+			}
+		}
+	}
+	var clean strings.Builder
+	kept := 0
+	for i := 0; i+fragment <= len(text); i++ {
+		if !found[text[i:i+fragment]] {
+			continue
+		}
+		end := i + fragment
+		for next := i + 1; next <= end && next+fragment <= len(text); next++ {
+			if found[text[next:next+fragment]] {
+				end = next + fragment
+			}
+		}
+		clean.WriteString(text[kept:i] + redacted)
+		kept, i = end, end-1
+	}
+	return clean.String() + text[kept:]
 }
 
 // withoutTail redacts the beginning of a secret that the bound of a field cut.
@@ -82,6 +135,7 @@ func encodings(secrets []string) []string {
 		shapes = append(shapes, secret,
 			strings.TrimSpace(secret), line(secret, len(secret)),
 			query, lowerHex(query), path, lowerHex(path), html.EscapeString(secret))
+		shapes = append(shapes, inJSON(secret)...)
 		shapes = append(shapes, inBase64(secret)...)
 		shapes = append(shapes, inBase64(query)...) // RFC 6749 section 2.3.1 encodes before Basic does
 	}
@@ -115,4 +169,15 @@ func inBase64(secret string) []string {
 			base64.RawURLEncoding.EncodeToString(padded)[first:whole])
 	}
 	return shapes
+}
+
+// inJSON returns secret as a JSON string has it, without the quotes: as Go
+// writes it, with less escaped, with the slash escaped, as PHP does, and as .NET
+// writes it.
+func inJSON(secret string) []string {
+	escaped, _ := json.Marshal(secret) // no string fails
+	full := string(escaped[1 : len(escaped)-1])
+	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(full)
+	dotNet := strings.NewReplacer(`\"`, `\u0022`, "&", `\u0026`, "'", `\u0027`, "+", `\u002B`, "<", `\u003C`, ">", `\u003E`, "`", `\u0060`)
+	return []string{full, plain, strings.ReplaceAll(plain, "/", `\/`), dotNet.Replace(plain)}
 }

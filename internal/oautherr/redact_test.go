@@ -27,6 +27,9 @@ func TestRedactFindsASecretInEachEncoding(t *testing.T) {
 		"in a form of .NET":              strings.ReplaceAll(strings.ToLower(formed), "q8", "Q8"),
 		"in a path":                      url.PathEscape(secret),
 		"in a page":                      html.EscapeString(secret),
+		"in JSON":                        `canary+/~ü?\u0026\u003cQ8\u003e`,
+		"in JSON of PHP":                 `canary+\/~ü?&<Q8>`,
+		"in JSON of .NET":                `canary\u002B/~ü?\u0026\u003CQ8\u003E`,
 		"in base64":                      base64.StdEncoding.EncodeToString([]byte(secret)),
 		"in base64 without padding":      base64.RawStdEncoding.EncodeToString([]byte(secret)),
 		"in base64url":                   base64.URLEncoding.EncodeToString([]byte(secret)),
@@ -120,6 +123,30 @@ func TestRedactReachesEveryString(t *testing.T) {
 	const want = `{"a":"[redacted]"}`
 	if got := e.Redact(canary).Claims; got != want {
 		t.Errorf("Claims = %s, want %s", got, want)
+	}
+}
+
+// A server may cut what it echoes, quote its end, or print it in two halves.
+func TestRedactFindsPartsOfASecret(t *testing.T) {
+	const long = "Xk8Q~9dKz2.Lm4Np6Rs8Tv0Wy-Ab3Cd5Ef7Gh9"
+	for name, test := range map[string]struct{ text, want string }{
+		"its beginning":                   {"you sent " + long[:14] + " to us", "you sent [redacted] to us"},
+		"its end":                         {"you sent " + long[20:], "you sent [redacted]"},
+		"its middle":                      {long[8:24] + " is wrong", "[redacted] is wrong"},
+		"two halves":                      {long[:15] + " and " + long[20:], "[redacted] and [redacted]"},
+		"two halves in the wrong order":   {long[20:] + long[:20], "[redacted]"},
+		"fewer characters than betray it": {"you sent " + long[3:14], "you sent " + long[3:14]},
+		"a part in base64":                {base64.StdEncoding.EncodeToString([]byte(long[6:27])), "[redacted]"},
+		"nothing of it":                   {"the client secret is wrong", "the client secret is wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (&oautherr.Error{Description: test.text}).Redact(long).Description; got != test.want {
+				t.Errorf("Redact = %q, want %q", got, test.want)
+			}
+			if got := oautherr.Quotes(test.text, long); got != (test.text != test.want) {
+				t.Errorf("Quotes = %t", got)
+			}
+		})
 	}
 }
 

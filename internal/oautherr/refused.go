@@ -23,7 +23,7 @@ func OtherIssuer() *Error { return Malformed(detailOtherIssuer) }
 
 // Refused returns the Error for a call that the operator declined to make, such
 // as one to a loopback address or to a host that is not allowed. why completes
-// the sentence "no call was made: ..."; it is the operator's own text. The
+// the sentence "no token was asked for: ..."; it is the operator's own text. The
 // reason is mostly ReasonEndpointRefused.
 func Refused(reason Reason, why string) *Error {
 	e := &Error{Class: Configuration, Reason: reason, Detail: why}

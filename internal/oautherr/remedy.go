@@ -51,13 +51,21 @@ func (e *Error) spokenRemedy(s Subject) string {
 	}
 }
 
+// deviceErrors are those of the device authorization grant (RFC 8628 section 3.5)
+// and Entra's.
+var deviceErrors = []string{
+	"authorization_pending", "slow_down", "expired_token", "code_expired", "authorization_declined", "bad_verification_code",
+}
+
 // clientRemedy is for what makes no sense to a client that asks for itself: it
 // has no user and trades no token. "" is for all else.
 func (e *Error) clientRemedy() string {
 	switch {
 	case e.Code == "invalid_token":
 		return checkAnswerer // a gateway wants a token, where a token service issues them
-	case e.Class != InteractionRequired || e.pending():
+	case slices.Contains(deviceErrors, e.Code):
+		return findDevice
+	case e.Class != InteractionRequired:
 		return ""
 	case e.Claims != "":
 		return tryClaims
@@ -72,10 +80,8 @@ func (e *Error) errorRemedy(s Subject) string {
 	switch {
 	case e.Class == InteractionRequired && e.Claims != "":
 		return meetClaims
-	case e.Code == "invalid_grant" && e.Class == InteractionRequired:
-		return signInAgain
-	case e.Code == "invalid_grant" && e.Class == Permission:
-		return permitGrant
+	case e.Code == "invalid_grant" && grantRemedies[e.Class] != "":
+		return grantRemedies[e.Class]
 	case e.Code == "invalid_client" && s.Assertion != nil:
 		return trustClient
 	case known:
@@ -87,6 +93,10 @@ func (e *Error) errorRemedy(s Subject) string {
 	}
 }
 
+// grantRemedies are those of invalid_grant where its suberror made it another
+// class than Credential.
+var grantRemedies = map[Class]string{InteractionRequired: signInAgain, Permission: permitGrant, Configuration: ownGrant}
+
 // refusedRemedy is for a call that the operator declined to make.
 func (e *Error) refusedRemedy() string {
 	i := slices.IndexFunc(oauthErrors, func(entry Entry) bool { return entry.Reason == e.Reason })
@@ -96,10 +106,16 @@ func (e *Error) refusedRemedy() string {
 	return oauthErrors[i].remedy
 }
 
+// noAnswer are the details of what need not come from a token service at all.
+var noAnswer = []string{detailEmpty, detailNoObject, detailTooLarge}
+
 // statusRemedy is for an answer without an OAuth error.
 func (e *Error) statusRemedy() string {
-	if e.Detail == detailOtherIssuer {
+	switch {
+	case e.Detail == detailOtherIssuer:
 		return matchIssuer
+	case e.succeeded() && !slices.Contains(noAnswer, e.Detail):
+		return mendAnswer
 	}
 	if known, ok := statuses[e.HTTPStatus]; ok {
 		return known.remedy

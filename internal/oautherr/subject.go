@@ -59,12 +59,23 @@ func (s Subject) fill(template string) string {
 		"{credential}", noun(s.Credential, "the client's credential"),
 		"{issuer}", noun(s.Issuer, "the issuer"),
 		"{authority}", noun(s.Authority, "the authority"),
+		"{tenant}", noun(s.tenant(), "the authority"),
 		"{scopes}", quoted(s.Scopes, "the requested scopes"),
 		"{assertion}", a.String(),
 		"{assertion.issuer}", quoted(a.Issuer, "the issuer of the service account tokens"),
 		"{assertion.subject}", quoted(a.Subject, "system:serviceaccount:<namespace>:<name>"),
 		"{assertion.audience}", quoted(a.Audience, "the audience of the service account token"),
 	).Replace(template)
+}
+
+// tenant is where the administrators are: the authority, or what a token
+// endpoint says of it.
+func (s Subject) tenant() string {
+	tenant, isEntra := strings.CutSuffix(s.Authority, "/oauth2/v2.0/token")
+	if !isEntra && strings.HasSuffix(tenant, "/token") {
+		return s.Host
+	}
+	return tenant
 }
 
 func (s Subject) client() string {

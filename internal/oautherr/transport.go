@@ -38,7 +38,7 @@ const (
 	nameHost       = "Set the authority or tokenEndpoint of {issuer} to a name that is in the certificate of {host}, or have that certificate replaced."
 	renewServer    = "Have the certificate of {host} renewed, and check the clock of the operator's node."
 	replaceServer  = "Have the certificate of {host} replaced by one that may serve TLS, or correct tls.caBundle of {issuer}."
-	correctPort    = "Correct the port in the authority or tokenEndpoint of {issuer}: what answers at {host} does not speak TLS there."
+	correctPort    = "Correct the port in the authority or tokenEndpoint of {issuer}: what answers at {host} is not the token service."
 	checkProxy     = "Check the proxyURL of {issuer}, or the operator's HTTPS_PROXY and NO_PROXY."
 	replaceClient  = "Put a client certificate that {host} accepts for {client} into {credential}."
 	alignTLS       = "Check that {host} offers TLS 1.2 or later, and whether it wants a client certificate from {client}."
@@ -80,6 +80,9 @@ var failures = []failure{
 	{"it reset the connection", Transient, checkRoute, is(syscall.ECONNRESET, syscall.EPIPE)},
 	{"no route leads to it", Transient, checkRoute, is(syscall.EHOSTUNREACH, syscall.ENETUNREACH)},
 	{"it closed the connection too early", Transient, checkRoute, is(io.EOF, io.ErrUnexpectedEOF, net.ErrClosed)},
+	{"its answer is not HTTP", Configuration, correctPort, func(err error) bool {
+		return strings.Contains(err.Error(), "malformed HTTP") // net/http has no type for it
+	}},
 	{"the connection failed", Transient, checkRoute, func(error) bool { return true }},
 }
 

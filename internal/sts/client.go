@@ -67,7 +67,8 @@ func New(o Options) *Client {
 // when the connection for it failed: then the request never left. Redirects are
 // refused, not followed.
 //
-// The error holds nothing that the request kept secret. It reports Canceled when
+// Neither the error nor what the token says of itself holds anything that the
+// request kept secret. The error reports Canceled when
 // the call was cut short because ctx was cancelled.
 func (c *Client) Token(ctx context.Context, r Request) (*Token, *oautherr.Error) {
 	if refused := c.CheckURL(r.Endpoint); refused != nil {
@@ -77,9 +78,9 @@ func (c *Client) Token(ctx context.Context, r Request) (*Token, *oautherr.Error)
 		return nil, refused
 	}
 	id := c.newCorrelationID()
-	token, err := c.exchangeToken(ctx, r.call(id))
+	token, err := c.exchangeToken(ctx, r.call(id), r.secrets())
 	if err != nil {
-		err = err.Redact(r.ClientSecret.Reveal())
+		err = err.Redact(r.secrets()...)
 		if err.CorrelationID == "" {
 			err.CorrelationID = id
 		}
@@ -89,10 +90,10 @@ func (c *Client) Token(ctx context.Context, r Request) (*Token, *oautherr.Error)
 	return token, nil
 }
 
-func (c *Client) exchangeToken(ctx context.Context, k call) (*Token, *oautherr.Error) {
+func (c *Client) exchangeToken(ctx context.Context, k call, secrets []string) (*Token, *oautherr.Error) {
 	answer, err := c.exchange(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return parseToken(answer.body, answer.sent)
+	return parseToken(answer.body, answer.sent, secrets...)
 }

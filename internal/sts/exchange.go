@@ -58,7 +58,9 @@ func (c *Client) exchange(ctx context.Context, k call) (answer, *oautherr.Error)
 	defer cancel()
 	a := c.send(limited, transport, k)
 	if a.err != nil {
-		return answer{}, oautherr.FromTransport(a.err)
+		failure := oautherr.FromTransport(a.err)
+		failure.Sent = a.connected && failure.Class != oautherr.Client
+		return answer{}, failure
 	}
 	return answer{body: a.response.Body, sent: a.sent}, oautherr.FromResponse(a.response, c.now())
 }

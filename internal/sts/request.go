@@ -24,6 +24,9 @@ type Request struct {
 	// ClientSecret must not be empty, unless Auth is AuthNone, which doesn't
 	// send it.
 	ClientSecret Sensitive
+	// Hidden are further values that nothing which comes of the call may show,
+	// such as a client identifier out of a Secret.
+	Hidden []Sensitive
 	// Scopes go out in this order, joined with spaces; none sends no scope.
 	Scopes []string
 	// Resources are RFC 8707's resource indicators, one field each.
@@ -95,4 +98,13 @@ func (r Request) call(correlationID string) call {
 		transport: r.Transport,
 		timeout:   r.Timeout,
 	}
+}
+
+// secrets are what nothing that comes of the call may show.
+func (r Request) secrets() []string {
+	secrets := []string{r.ClientSecret.Reveal()}
+	for _, hidden := range r.Hidden {
+		secrets = append(secrets, hidden.Reveal())
+	}
+	return secrets
 }

@@ -4,6 +4,7 @@
 package sts
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -39,10 +40,15 @@ const (
 //     expires_on, which is by the server's clock, and ext_expires_in, which
 //     holds in an outage only, are ignored.
 //   - scope is a string, which may be empty.
-//   - id_token and refresh_token aren't read.
-func parseToken(body []byte, sent time.Time) (*Token, *oautherr.Error) {
+//   - id_token and refresh_token aren't taken.
+//
+// What the answer says of the token is shown to people, so it is held against
+// the tokens of the answer and the secrets of the request: a token_type that
+// quotes one makes the response malformed, a scope or issued_token_type that
+// does counts as absent.
+func parseToken(body []byte, sent time.Time, secrets ...string) (*Token, *oautherr.Error) {
 	answer, err := readObject(body,
-		"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type")
+		"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type", "id_token", "refresh_token")
 	if err != nil {
 		return nil, oautherr.Malformed(err.Error())
 	}
@@ -51,7 +57,8 @@ func parseToken(body []byte, sent time.Time) (*Token, *oautherr.Error) {
 		return nil, oautherr.Malformed("the body has no access_token of 1 to 262144 printable ASCII characters")
 	}
 	kind, ok := answer.text("token_type")
-	if !ok || !isVSCHAR(kind, 1, maxTypeName) || strings.Contains(kind, " ") {
+	secrets = append(slices.Clone(secrets), answer.tokens()...)
+	if !ok || !isVSCHAR(kind, 1, maxTypeName) || strings.Contains(kind, " ") || oautherr.Quotes(kind, secrets...) {
 		return nil, oautherr.Malformed("the body has no token_type that is a word of printable ASCII characters")
 	}
 	token := &Token{
@@ -60,14 +67,30 @@ func parseToken(body []byte, sent time.Time) (*Token, *oautherr.Error) {
 		IssuedAt:    sent,
 		RefreshIn:   answer.seconds("refresh_in"),
 	}
-	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) {
-		token.Scope, token.ScopeSaid = scope, true
-	}
-	if issued, said := answer.text("issued_token_type"); said && isVSCHAR(issued, 1, maxTypeName) {
-		token.IssuedTokenType = issued
-	}
+	token.describe(answer, secrets)
 	token.expire(answer.seconds("expires_in"))
 	return token, nil
+}
+
+// describe takes over what the answer says of the token beside its type.
+func (t *Token) describe(answer object, secrets []string) {
+	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && !oautherr.Quotes(scope, secrets...) {
+		t.Scope, t.ScopeSaid = scope, true
+	}
+	if issued, said := answer.text("issued_token_type"); said && isVSCHAR(issued, 1, maxTypeName) && !oautherr.Quotes(issued, secrets...) {
+		t.IssuedTokenType = issued
+	}
+}
+
+// tokens are the answer's own secrets.
+func (o object) tokens() []string {
+	var found []string
+	for _, name := range []string{"access_token", "id_token", "refresh_token"} {
+		if token, ok := o.text(name); ok {
+			found = append(found, token)
+		}
+	}
+	return found
 }
 
 // isVSCHAR reports that s has from least to most characters, each of VSCHAR

@@ -221,6 +221,28 @@ func wantToken(t *testing.T, body string, want Token) {
 	}
 }
 
+// What the answer says of its token is shown, the token never.
+func TestNothingSaidOfATokenQuotesASecret(t *testing.T) {
+	const secret, token, refresh = "Xk8Q~9dKz2.Lm4Np6Rs8Tv0Wy", "opaque-access-token-0123456789", "opaque-refresh-token-0123456789"
+	body := func(kind, scope, issued string) []byte {
+		return fmt.Appendf(nil, `{"access_token":%q,"refresh_token":%q,"token_type":%q,"scope":%q,"issued_token_type":%q}`, token, refresh, kind, scope, issued)
+	}
+	for name, quoted := range map[string]string{"the client secret": secret, "half of it": secret[:14], "the token": token, "the refresh token": refresh} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := parseToken(body(quoted, "a", "b"), sent, secret); err == nil || strings.Contains(err.Error(), quoted) {
+				t.Errorf("as token_type it gives %v, %v", got, err)
+			}
+			got, err := parseToken(body("Bearer", "read "+quoted, "urn:"+quoted), sent, secret)
+			if err != nil || got.Scope != "" || got.ScopeSaid || got.IssuedTokenType != "" {
+				t.Errorf("as scope and issued_token_type it gives %+v, %v", got, err)
+			}
+		})
+	}
+	if got, err := parseToken(body("Bearer", "read write", "urn:x"), sent, secret); err != nil || got.Scope != "read write" || got.IssuedTokenType != "urn:x" {
+		t.Errorf("what quotes nothing gives %+v, %v", got, err)
+	}
+}
+
 // FuzzToken holds parseToken to its promise: any body gives a usable Token or a
 // Malformed error that quotes nothing.
 func FuzzToken(f *testing.F) {
@@ -237,7 +259,7 @@ func FuzzToken(f *testing.F) {
 		_, err := parseToken([]byte(body), sent)
 		malformed[err.Detail] = true
 	}
-	for _, name := range []string{"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type"} {
+	for _, name := range []string{"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type", "id_token", "refresh_token"} {
 		malformed["the body has the member "+name+" twice"] = true
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

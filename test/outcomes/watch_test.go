@@ -1,0 +1,75 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package outcomes_test
+
+import (
+	"context"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/watch"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+// witness keeps, of every TokenRequest by its namespace, the first status that tells of an outcome.
+// What a retry makes of it a moment later isn't seen.
+type witness struct {
+	mu    sync.Mutex
+	first map[string]stsv1alpha1.TokenRequestStatus
+}
+
+// watchFirst begins to watch. It ends with the node.
+func watchFirst(ctx context.Context) *witness {
+	GinkgoHelper()
+	events, err := cluster.API.Watch(ctx, &stsv1alpha1.TokenRequestList{})
+	Expect(err).NotTo(HaveOccurred())
+	w := &witness{first: map[string]stsv1alpha1.TokenRequestStatus{}}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for event := range events.ResultChan() {
+			w.see(event)
+		}
+	})
+	DeferCleanup(func() {
+		events.Stop()
+		reader.Wait()
+	})
+	return w
+}
+
+func (w *witness) see(event watch.Event) {
+	r, isRequest := event.Object.(*stsv1alpha1.TokenRequest)
+	if !isRequest || meta.FindStatusCondition(r.Status.Conditions, stsv1alpha1.ConditionIssued) == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, seen := w.first[r.Namespace]; !seen {
+		w.first[r.Namespace] = r.Status
+	}
+}
+
+// of returns what was seen of a namespace's request first.
+func (w *witness) of(namespace string) (stsv1alpha1.TokenRequestStatus, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	status, seen := w.first[namespace]
+	return status, seen
+}
+
+// await waits until an outcome of each namespace's request was seen.
+func (w *witness) await(ctx context.Context, namespaces []string) {
+	GinkgoHelper()
+	Eventually(func() (missing []string) {
+		for _, namespace := range namespaces {
+			if _, seen := w.of(namespace); !seen {
+				missing = append(missing, namespace)
+			}
+		}
+		return missing
+	}).WithContext(ctx).Should(BeEmpty())
+}

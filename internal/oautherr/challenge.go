@@ -95,15 +95,20 @@ func inToken(r rune) bool {
 
 func (s *scanner) skip(characters string) { s.rest = strings.TrimLeft(s.rest, characters) }
 
-// token takes the longest token at the front; "" when there is none.
-func (s *scanner) token() string {
-	end := strings.IndexFunc(s.rest, func(r rune) bool { return !inToken(r) })
+// until takes what stands before the first character that ends it.
+func (s *scanner) until(ends func(rune) bool) string {
+	end := strings.IndexFunc(s.rest, ends)
 	if end < 0 {
 		end = len(s.rest)
 	}
-	word := s.rest[:end]
+	taken := s.rest[:end]
 	s.rest = s.rest[end:]
-	return word
+	return taken
+}
+
+// token takes the longest token at the front; "" when there is none.
+func (s *scanner) token() string {
+	return s.until(func(r rune) bool { return !inToken(r) })
 }
 
 // assigns takes an equals sign that makes the token before it the name of a
@@ -124,13 +129,7 @@ func (s *scanner) value() string {
 	if strings.HasPrefix(s.rest, `"`) {
 		return s.quotedString()
 	}
-	end := strings.IndexAny(s.rest, " \t,")
-	if end < 0 {
-		end = len(s.rest)
-	}
-	value := s.rest[:end]
-	s.rest = s.rest[end:]
-	return value
+	return s.until(func(r rune) bool { return strings.ContainsRune(" \t,", r) })
 }
 
 // quotedString takes a quoted string without its quotes and escapes. One that

@@ -150,16 +150,36 @@ func (r *Reconciler) remember(a *attempt, e *oautherr.Error) Answer {
 }
 
 // refusal is the outcome of an answer without a token.
-func (a *attempt) refusal(answer Answer) outcome {
+func (r *Reconciler) refusal(a *attempt, answer Answer) outcome {
 	if answer.endpoint != "" {
 		a.endpoint = answer.endpoint
 	}
 	if answer.problem != nil {
 		return blockedBy(answer.problem)
 	}
-	o := remembered(answer.verdict)
+	v := answer.verdict
+	v.Since, v.Until = r.held(a, v)
+	o := remembered(v)
 	o.called = answer.called
 	return o
+}
+
+// held is since and until when the gates hold the attempt back now. The answer was waiting to be
+// collected meanwhile: its gate may have opened, another one may have shut for longer, and the clock
+// may have been set back, which the gates take into account and an instant doesn't.
+func (r *Reconciler) held(a *attempt, v throttle.Verdict[*oautherr.Error]) (since, until time.Time) {
+	now := r.Gates.Admit(a.gate(), a.now, false)
+	if !now.Open {
+		return now.Since, now.Until
+	}
+	since, until = v.Since, v.Until
+	if since.After(a.now) {
+		since = a.now
+	}
+	if until.After(a.now) {
+		until = a.now
+	}
+	return since, until
 }
 
 func (a *attempt) parameters() map[string]string {

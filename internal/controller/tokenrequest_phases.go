@@ -211,7 +211,7 @@ func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
 	}
 	if answer.token == nil {
 		r.Flights.Release(a.key())
-		return a.refusal(answer), nil
+		return r.refusal(a, answer), nil
 	}
 	o, err := r.publish(ctx, a, answer.token)
 	if o.kind == issued {

@@ -30,7 +30,7 @@ type phase func(context.Context, *attempt) (outcome, error)
 
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
-	for _, next := range []phase{r.observe, r.check, r.decide, r.contest, r.resolve, r.collect, r.admit, r.ask} {
+	for _, next := range []phase{r.observe, r.check, r.decide, r.contest, r.resolve, r.collect, r.decide, r.admit, r.ask} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
 		}
@@ -64,7 +64,8 @@ func (r *Reconciler) look(ctx context.Context, reader client.Reader, a *attempt)
 	return nil
 }
 
-// decide asks the schedule whether a token is due.
+// decide asks the schedule whether a token is due. It is asked twice: a retry is only waited for when
+// it would ask the very same, which is known once the credential was read.
 func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 	a.decision = schedule.Decide(a.facts(), a.now)
 	switch {
@@ -117,8 +118,7 @@ func conflict(a *attempt, holder string) outcome {
 		a.request.SecretName(), holder, stsv1alpha1.AnnotationAdoptableBy, a.request.Name)}
 }
 
-// resolve reads the credential, and with its version asks the schedule again: a retry is only
-// waited for when it would ask the very same.
+// resolve reads the credential, whose version says what this attempt is.
 func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
 	c, problem, err := r.Credentials.Resolve(ctx, a.request.Namespace, a.issuer)
 	switch {
@@ -128,7 +128,7 @@ func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
 		return blockedBy(problem), nil
 	}
 	a.identify(c)
-	return r.decide(ctx, a)
+	return outcome{}, nil
 }
 
 // admit asks the gates, before anything is signed or sent. What can be told without a call about
@@ -202,8 +202,9 @@ func remembered(v throttle.Verdict[*oautherr.Error]) outcome {
 	return outcome{kind: failed, err: v.Remembered, since: v.Since, until: v.Until, attempts: v.Attempts}
 }
 
-// collect takes in the answer to what this very attempt has asked. It comes before the gates: an
-// answer that shut one is still this request's own.
+// collect takes in the answer to what this very attempt has asked. It comes before the gates, since
+// an answer that shut one is still this request's own, and before a retry is waited for, since a
+// token that has come is not asked for again.
 func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
 	answer, state := r.Flights.Collect(a.flight(), a.key())
 	if state == flight.Pending {

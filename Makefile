@@ -83,7 +83,7 @@ lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 
 .PHONY: test
 test: controlplane _race-note ## Run all tests.
-	go test $(RACE) ./...
+	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 
 .PHONY: test-unit
@@ -92,7 +92,7 @@ test-unit: _race-note ## Run the tests that need no API server.
 
 .PHONY: test-envtest
 test-envtest: controlplane _race-note ## Run the tests that need an API server.
-	go test $(RACE) $$(hack/test-packages.sh envtest)
+	go test -timeout 25m $(RACE) $$(hack/test-packages.sh envtest)
 
 .PHONY: test-interop
 test-interop: controlplane _race-note ## Run the tests against an authorization server that nobody here wrote.

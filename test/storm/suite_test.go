@@ -24,8 +24,9 @@ var (
 
 func TestStorm(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(3 * time.Minute)
-	SetDefaultEventuallyPollingInterval(250 * time.Millisecond)
+	SetDefaultEventuallyTimeout(6 * time.Minute)
+	// Each look reads the whole crowd.
+	SetDefaultEventuallyPollingInterval(2 * time.Second)
 	RunSpecs(t, "test/storm")
 }
 

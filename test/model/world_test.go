@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -212,8 +213,7 @@ func (w *world) follow() {
 // left.
 func (w *world) hear() {
 	synctest.Wait()
-	for len(w.woken) > 0 {
-		name := <-w.woken
+	for _, name := range w.newlyWoken() {
 		if w.random.IntN(100) < w.loses {
 			w.note("a wake-up of %s is lost", name)
 			continue
@@ -223,10 +223,24 @@ func (w *world) hear() {
 	w.held = slices.DeleteFunc(w.held, func(c *call) bool { return c.over })
 	for _, c := range w.newCalls() {
 		w.held = append(w.held, c)
-		if w.random.IntN(100) >= w.holds {
+		w.mu.Lock()
+		_, lost := w.books.stillShut(c.key)
+		w.mu.Unlock()
+		if w.random.IntN(100) >= w.holds || lost {
 			w.answer(c)
 		}
 	}
+}
+
+// newlyWoken are the requests that flights have woken, in the order of their names: flights that land in the same instant do so
+// in any order.
+func (w *world) newlyWoken() []types.NamespacedName {
+	var names []types.NamespacedName
+	for len(w.woken) > 0 {
+		names = append(names, <-w.woken)
+	}
+	slices.SortFunc(names, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	return names
 }
 
 // newCalls are those that have left since it was last called, in an order that is the same in each run.
@@ -242,7 +256,7 @@ func (w *world) newCalls() []*call {
 }
 
 // answer gives a call its answer, some seconds after it left. A token service that has asked for patience, and whose answer
-// died with the process, says so again.
+// died with the process, says so again, and doesn't take its time.
 func (w *world) answer(c *call) {
 	said := w.say()
 	w.time.pass(w.latency())

@@ -23,7 +23,7 @@ func TestCallHoldsWhatIsSafe(t *testing.T) {
 	sim.rule(stssim.Rule{Name: "slow", Action: stssim.Action{Latency: 1}})
 	sim.clock.Advance(time.Second)
 	request := sim.request(http.MethodPost, entraToken, demoForm(url.Values{
-		"client_secret": {"wrong"}, "claims": {"private"}, "scope": {graph + " openid"},
+		"client_secret": {"wrong"}, "claims": {"{}"}, "scope": {graph + " openid"},
 	}))
 	request.Header.Set("Authorization", "Bearer private")
 	request.Header.Set("User-Agent", "test")
@@ -34,7 +34,7 @@ func TestCallHoldsWhatIsSafe(t *testing.T) {
 	got := sim.Calls(stssim.Filter{})
 	want := []stssim.Call{{
 		Number: 1, At: epoch.Add(time.Second), Kind: stssim.KindToken, Method: "POST", Path: entraToken, Tenant: contoso,
-		ClientID: demoClient, Scope: graph + " openid", GrantType: "client_credentials", AuthMethod: "client_secret_post",
+		ClientID: demoClient, Scope: graph + " openid", GrantType: "client_credentials", Claims: "{}", AuthMethod: "client_secret_post",
 		Parameters: []string{"claims", "client_id", "client_secret", "grant_type", "scope"},
 		Headers: map[string]string{
 			"Accept-Encoding": "identity", "Content-Type": "application/x-www-form-urlencoded",

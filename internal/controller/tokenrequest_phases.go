@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/schedule"
@@ -120,7 +121,7 @@ func conflict(a *attempt, holder string) outcome {
 
 // resolve reads the credential, whose version says what this attempt is.
 func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
-	c, problem, err := r.Credentials.Resolve(ctx, a.request.Namespace, a.issuer)
+	c, problem, err := r.Credentials.Resolve(ctx, credential.Inline(a.request.Namespace), a.issuer, a.request.Spec.Grant)
 	switch {
 	case err != nil:
 		return outcome{}, err

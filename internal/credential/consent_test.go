@@ -171,7 +171,7 @@ func TestAnOperatorThatRequiresAllowedHosts(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			resolver := credential.Resolver{Reader: test.cluster, RequireAllowedHosts: true}
-			got, problem, err := resolver.Resolve(t.Context(), namespace, test.issuer)
+			got, problem, err := resolver.Resolve(t.Context(), credential.Inline(namespace), test.issuer, nil)
 			if err != nil || (got == nil) != (test.want != nil) {
 				t.Errorf("Resolve = %v, %v; want a credential: %t", got, err, test.want == nil)
 			}

@@ -32,7 +32,7 @@ func Example() {
 		}},
 	}
 
-	held, problem, err := credential.Resolver{Reader: reader}.Resolve(context.Background(), "payments", issuer)
+	held, problem, err := credential.Resolver{Reader: reader}.Resolve(context.Background(), credential.Inline("payments"), issuer, nil)
 	if problem != nil || err != nil {
 		fmt.Println(problem, err)
 		return

@@ -153,7 +153,7 @@ func withoutCredential(i *stsv1alpha1.IssuerSpec) { i.Credential = nil }
 // resolve wants a credential.
 func resolve(t *testing.T, c *cluster, issuer *stsv1alpha1.IssuerSpec) *credential.Credential {
 	t.Helper()
-	got, problem, err := credential.Resolver{Reader: c}.Resolve(t.Context(), namespace, issuer)
+	got, problem, err := credential.Resolver{Reader: c}.Resolve(t.Context(), credential.Inline(namespace), issuer, nil)
 	if problem != nil || err != nil {
 		t.Fatalf("Resolve = %v, %v; want a credential", problem, err)
 	}
@@ -163,7 +163,7 @@ func resolve(t *testing.T, c *cluster, issuer *stsv1alpha1.IssuerSpec) *credenti
 // refuse wants a problem.
 func refuse(t *testing.T, r credential.Resolver, issuer *stsv1alpha1.IssuerSpec) credential.Problem {
 	t.Helper()
-	got, problem, err := r.Resolve(t.Context(), namespace, issuer)
+	got, problem, err := r.Resolve(t.Context(), credential.Inline(namespace), issuer, nil)
 	if got != nil || problem == nil || err != nil {
 		t.Fatalf("Resolve = %v, %v, %v; want a problem alone", got, problem, err)
 	}

@@ -65,10 +65,11 @@ type Resolver struct {
 	RequireAllowedHosts bool
 }
 
-// Resolve reads the credential of an issuer whose references are local to the namespace. One of the
-// three results is set; the error is the Kubernetes API's alone.
-func (r Resolver) Resolve(ctx context.Context, namespace string, issuer *stsv1alpha1.IssuerSpec) (*Credential, *Problem, error) {
-	read := &reading{reader: r.Reader, namespace: namespace, secrets: map[stsv1alpha1.ObjectName]*corev1.Secret{}}
+// Resolve reads the credential of an issuer, and what a grant trades; a nil grant is that of client
+// credentials, which trades nothing. One of the three results is set; the error is the Kubernetes
+// API's alone.
+func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.IssuerSpec, _ *stsv1alpha1.Grant) (*Credential, *Problem, error) {
+	read := &reading{reader: r.Reader, namespace: site.IssuerNamespace, secrets: map[stsv1alpha1.ObjectName]*corev1.Secret{}}
 	c := &Credential{ClientID: issuer.ClientID}
 	steps := []func(context.Context, *Credential, *stsv1alpha1.IssuerSpec) (*Problem, error){
 		read.clientID, read.clientSecret, read.transport,

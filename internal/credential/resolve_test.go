@@ -201,7 +201,7 @@ func TestAnErrorOfTheAPIServerIsAnError(t *testing.T) {
 			"ConfigMap payments/ca": newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleConfigMap)),
 		} {
 			t.Run(name+" about "+object, func(t *testing.T) {
-				got, problem, err := credential.Resolver{Reader: &cluster{fails: fails}}.Resolve(t.Context(), namespace, issuer)
+				got, problem, err := credential.Resolver{Reader: &cluster{fails: fails}}.Resolve(t.Context(), credential.Inline(namespace), issuer, nil)
 				if got != nil || problem != nil || !errors.Is(err, fails) {
 					t.Fatalf("Resolve = %v, %v, %v; want the API server's error alone", got, problem, err)
 				}

@@ -97,3 +97,8 @@ func (c *Client) exchangeToken(ctx context.Context, k call, secrets []string) (*
 	}
 	return parseToken(answer.body, answer.sent, secrets...)
 }
+
+// Authorize is not written yet.
+func (c *Client) Authorize(ctx context.Context, r Request) (*DeviceAuthorization, *oautherr.Error) {
+	panic("not written yet")
+}

@@ -21,6 +21,12 @@ const (
 	AuthClientSecretBasic AuthMethod = "client_secret_basic"
 	// AuthClientSecretPost sends id and secret in the form.
 	AuthClientSecretPost AuthMethod = "client_secret_post"
+	// AuthPrivateKeyJWT sends a signed assertion in the form (RFC 7523 section
+	// 2.2), the client's own or a federated identity's.
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	// AuthTLSClient names the client in the form and proves it in the TLS
+	// handshake, with the Transport's ClientCertificate (RFC 8705 section 2.1).
+	AuthTLSClient AuthMethod = "tls_client_auth"
 )
 
 // authenticate adds what names and proves the client, by one method alone: RFC

@@ -20,6 +20,14 @@ type Metadata struct {
 	// DeviceAuthorizationEndpoint is empty where there is none, or none that may
 	// be called.
 	DeviceAuthorizationEndpoint string
+	// MTLSTokenEndpoint is the token endpoint in mtls_endpoint_aliases (RFC 8705
+	// section 5); empty where there is none, or none that may be called.
+	MTLSTokenEndpoint string
+	// MTLSDeviceAuthorizationEndpoint likewise.
+	MTLSDeviceAuthorizationEndpoint string
+	// Scopes are those of openid, profile and offline_access that the server
+	// lists in scopes_supported. It is shared, not to be changed.
+	Scopes []string
 	// AuthMethods are token_endpoint_auth_methods_supported, as far as they are
 	// registered with IANA; empty where the server didn't say. It is shared, not
 	// to be changed.

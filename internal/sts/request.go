@@ -12,8 +12,8 @@ import (
 	"tokenrequest.dev/operator/internal/oautherr"
 )
 
-// Request is one token request with the client credentials grant (RFC 6749
-// section 4.4). It prints without the secret.
+// Request is one token request (RFC 6749 section 4). It prints without its
+// secrets.
 type Request struct {
 	// Endpoint is the token endpoint's URL.
 	Endpoint string
@@ -24,6 +24,15 @@ type Request struct {
 	// ClientSecret must not be empty, unless Auth is AuthNone, which doesn't
 	// send it.
 	ClientSecret Sensitive
+	// Key signs a client assertion for AuthPrivateKeyJWT; it must be set then,
+	// unless ClientAssertion is.
+	Key *SigningKey
+	// ClientAssertion is a client assertion that somebody else has signed, a
+	// federated identity's, for AuthPrivateKeyJWT.
+	ClientAssertion Sensitive
+	// Grant is what is traded for the token; the zero value is the client
+	// credentials grant.
+	Grant Grant
 	// Hidden are further values that nothing which comes of the call may show,
 	// such as a client identifier out of a Secret.
 	Hidden []Sensitive

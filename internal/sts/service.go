@@ -21,6 +21,9 @@ type Service interface {
 	CheckURL(address string) *oautherr.Error
 	// Token asks for a token, with one POST.
 	Token(ctx context.Context, r Request) (*Token, *oautherr.Error)
+	// Authorize asks for a device code, with one POST to the request's endpoint,
+	// which is a device authorization endpoint (RFC 8628 section 3.1).
+	Authorize(ctx context.Context, r Request) (*DeviceAuthorization, *oautherr.Error)
 }
 
 var _ Service = (*Client)(nil)

@@ -33,8 +33,27 @@ type Token struct {
 	// RefreshIn is how long after IssuedAt the server wants the token renewed
 	// (Entra's refresh_in); zero where it didn't say.
 	RefreshIn time.Duration
+	// RefreshToken is what the server wants to see next time; empty where it gave
+	// none, which leaves the former one in force (RFC 6749 section 6).
+	RefreshToken Sensitive
+	// Identity is who signed in, by the id_token; nil where there was none.
+	Identity *Identity
 	// CorrelationID is the client-request-id that the request carried.
 	CorrelationID string
+}
+
+// Identity is who signed in, as the id_token says. Its signature isn't checked:
+// it came over TLS from the token endpoint itself (OpenID Connect Core 1.0
+// section 3.1.3.7). It prints nothing, since names of people are nobody's
+// business in a log.
+type Identity struct {
+	Subject, ObjectID, PreferredUsername Sensitive
+}
+
+// Is reports that one of the names is the given one, exactly.
+func (i *Identity) Is(name string) bool {
+	return i != nil && name != "" &&
+		(i.Subject.Reveal() == name || i.ObjectID.Reveal() == name || i.PreferredUsername.Reveal() == name)
 }
 
 // maxLifetime caps every duration a server states, so that no sum of times

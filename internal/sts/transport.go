@@ -26,6 +26,9 @@ type Transport struct {
 	// ProxyURL is an http or https URL without a user; empty means HTTPS_PROXY
 	// and NO_PROXY of the environment.
 	ProxyURL string
+	// ClientCertificate is presented in the TLS handshake, to the endpoint and
+	// not to a proxy; nil means none.
+	ClientCertificate *KeyPair
 }
 
 // Identity returns a hash of the transport, the same in every process: calls

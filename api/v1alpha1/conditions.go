@@ -86,6 +86,16 @@ const (
 	// ReasonAssertionExpired surfaces when the assertion or subject token to be traded has expired.
 	ReasonAssertionExpired = "AssertionExpired"
 
+	// ReasonRefreshTokenLost surfaces when the operator was stopped between the STS's answer and its
+	// writing down of the next refresh token, and the STS doesn't take the one before any more. Seed
+	// a new refresh token, or sign in again.
+	ReasonRefreshTokenLost = "RefreshTokenLost"
+
+	// ReasonSubjectMismatch surfaces when somebody else signed in than expectedSubject names. Have
+	// that person sign in, after asking for a new code by the annotation
+	// sts.tokenrequest.dev/refresh-requested-at.
+	ReasonSubjectMismatch = "SubjectMismatch"
+
 	// ReasonSuspended surfaces when spec.suspend is true and the Secret holds no valid token.
 	ReasonSuspended = "Suspended"
 

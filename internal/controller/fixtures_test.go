@@ -5,6 +5,7 @@ package controller_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -187,4 +188,29 @@ func messageOf(r *stsv1alpha1.TokenRequest, kind string) string {
 		return c.Message
 	}
 	return ""
+}
+
+const jwtType = "urn:ietf:params:oauth:token-type:jwt"
+
+// withAudiences has a service account consent to tokens for these audiences.
+func withAudiences(o metav1.ObjectMeta, audiences ...string) metav1.ObjectMeta {
+	o.Annotations = map[string]string{stsv1alpha1.AnnotationAllowedAudiences: strings.Join(audiences, ",")}
+	return o
+}
+
+// withHosts says where what is in a Secret may be sent.
+func withHosts(o metav1.ObjectMeta, hosts ...string) metav1.ObjectMeta {
+	o.Annotations = map[string]string{stsv1alpha1.AnnotationAllowedHosts: strings.Join(hosts, ",")}
+	return o
+}
+
+// federatedBy is a service account as credential; an empty audience is Entra's.
+func federatedBy(name stsv1alpha1.ObjectName, audience string) *stsv1alpha1.Credential {
+	return &stsv1alpha1.Credential{Federated: &stsv1alpha1.FederatedCredential{
+		ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: name}, Audience: audience}}
+}
+
+// fromSecret is the key assertion of a Secret.
+func fromSecret(name stsv1alpha1.ObjectName) stsv1alpha1.TokenSource {
+	return stsv1alpha1.TokenSource{SecretRef: &stsv1alpha1.SecretKeyRef{Name: name, Key: "assertion"}}
 }

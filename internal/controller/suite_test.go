@@ -30,7 +30,11 @@ var (
 	sim     *stssim.Server
 )
 
-const operatorNamespace = "tokenrequest-system"
+const (
+	operatorNamespace = "tokenrequest-system"
+	// apiAudience opens this API server, and no list of well-known names has it.
+	apiAudience = "urn:suite:api-server"
+)
 
 func TestController(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -42,6 +46,7 @@ func TestController(t *testing.T) {
 
 var _ = BeforeSuite(func() {
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd/bases"}, ErrorIfCRDPathMissing: true}
+	environment.ControlPlane.GetAPIServer().Configure().Set("api-audiences", "https://kubernetes.default.svc.cluster.local", apiAudience)
 	var err error
 	cluster, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())
@@ -57,6 +62,7 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)
 
+	serveNames()
 	runOperator()
 })
 

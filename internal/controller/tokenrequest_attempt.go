@@ -38,11 +38,22 @@ type attempt struct {
 
 	// Known once the credential was read.
 	credential *credential.Credential
+	assertion  *oautherr.Assertion // what stands for a federated client, as far as it is known
 	claims     string
 	attempted  string // what is asked, and with what
+	flown      string // the same, as those who may share the answer write it
 	presented  string // with what
 	endpoint   string // empty until discovery has told
+	meta       sts.Metadata
+	device     string // the device authorization endpoint, likewise
 	method     sts.AuthMethod
+
+	// Known once what answers before have left was read.
+	grant     sts.Grant
+	authorize bool // a device code is asked for, and no token
+	store     secret.Holding
+	chain     secret.Chain
+	stuck     outcome // why the chain can't go on by itself
 }
 
 func newAttempt(request *stsv1alpha1.TokenRequest, now time.Time) *attempt {
@@ -141,7 +152,7 @@ func (a *attempt) facts() schedule.Facts {
 		SecretFound: a.holding.State != secret.Free && a.holding.State != secret.Foreign,
 		Intact:      a.content.Intact,
 		Matches:     a.matches(),
-		Forced:      a.forced() != "",
+		Forced:      a.forced() != "" && !a.polling(),
 	}
 	if a.content.Intact {
 		f.IssuedAt = a.content.Record.IssuedAt
@@ -153,7 +164,7 @@ func (a *attempt) facts() schedule.Facts {
 	}
 	// A status that somebody took the conditions from can't be kept as it is: the attempt is made.
 	told := meta.IsStatusConditionFalse(a.request.Status.Conditions, stsv1alpha1.ConditionIssued)
-	if next := a.request.Status.NextAttemptAt; next != nil && told && a.failedBefore() {
+	if next := a.request.Status.NextAttemptAt; next != nil && told && (a.failedBefore() || a.polling()) {
 		f.Retry = &schedule.Retry{At: next.Time}
 	}
 	return f
@@ -169,12 +180,16 @@ func (a *attempt) failedBefore() bool {
 func (a *attempt) asked() string { return "v1:" + digest(a.inputs) + "-" }
 
 // identify names the attempt: what is asked, over which trust root and with which version of the
-// credential.
-func (a *attempt) identify(c *credential.Credential) {
-	a.credential = c
-	version := digest(c.Identity, c.Transport.Identity())
-	a.attempted = a.asked() + version
+// credential. One of a chain is the request's own, and another with each token that it trades.
+func (a *attempt) identify() {
+	version := digest(a.credential.Identity, a.credential.Transport.Identity())
 	a.presented = "v1:" + version
+	a.attempted = a.asked() + version
+	a.flown = a.attempted
+	if a.chained() {
+		a.flown = a.asked() + digest(version, string(a.request.UID))
+		a.attempted = a.asked() + digest(version, string(a.request.UID), a.grant.RefreshToken.Reveal(), a.grant.DeviceCode.Reveal())
+	}
 }
 
 // proven says that the token in the Secret was asked for with this very version of the credential.
@@ -192,7 +207,9 @@ func digest(parts ...string) string {
 func (a *attempt) domain() string { return "ns/" + a.request.Namespace }
 
 // flight is the attempt's key among the calls under way: identical attempts of one domain share one.
-func (a *attempt) flight() string { return a.domain() + " " + a.attempted }
+// That of a chain stays the same from one token to the next, since a token that couldn't be published
+// is still to be collected after its successor was stored.
+func (a *attempt) flight() string { return a.domain() + " " + a.flown }
 
 // gate is the attempt as the throttle knows it. Before discovery the authority stands in for the
 // token endpoint.
@@ -208,8 +225,31 @@ func (a *attempt) gate() throttle.Request {
 		Scopes:     a.scopes(),
 		Trust:      a.credential.Transport.Identity(),
 		Credential: a.credential.Identity,
+		Account:    a.account(),
 		Claims:     a.claims,
-		Inputs:     a.inputs,
+		Inputs:     a.inputs + a.stage(),
+	}
+}
+
+// account is on whose behalf a chain goes on; everybody else acts for the client itself, or for whom
+// the credential's identity tells.
+func (a *attempt) account() string {
+	if a.chained() {
+		return string(a.request.UID)
+	}
+	return ""
+}
+
+// stage tells the calls of a chain apart: a refresh token that was refused says nothing of the device
+// code that is to bring the next one.
+func (a *attempt) stage() string {
+	switch {
+	case !a.chained():
+		return ""
+	case a.authorize:
+		return " authorize"
+	default:
+		return " " + string(a.grant.Type)
 	}
 }
 
@@ -256,11 +296,26 @@ func (a *attempt) subject() oautherr.Subject {
 		Issuer:    "spec.issuer",
 		Authority: a.declared(),
 		Scopes:    strings.Join(a.scopes(), " "),
+		Grant:     a.userGrant(),
+		SignsIn:   a.signsIn(),
+		Assertion: a.assertion,
 	}
 	if a.credential != nil {
 		s.Credential = a.credential.Description
 	}
 	return s
+}
+
+// userGrant is who stands behind the token, as remedies see it.
+func (a *attempt) userGrant() oautherr.Grant {
+	switch a.grantType() {
+	case stsv1alpha1.GrantClientCredentials:
+		return oautherr.GrantClient
+	case stsv1alpha1.GrantRefreshToken, stsv1alpha1.GrantDeviceCode:
+		return oautherr.GrantUser
+	default:
+		return oautherr.GrantAssertion
+	}
 }
 
 // host is the host of a URL, with its port where it has one.

@@ -5,8 +5,10 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
@@ -23,16 +25,22 @@ const (
 	trialPatience = 5 * time.Second
 )
 
-// Answer is what a call to an STS brought: a token, or an error with the gate that remembers it, or
-// a problem that kept the call from being made.
+// Answer is what a call to an STS brought: a token, a device code, or an error with the gate that
+// remembers it; or a problem that kept the call from being made; or an error of the Kubernetes API's.
 type Answer struct {
 	token   *sts.Token
+	device  *sts.DeviceAuthorization
 	verdict throttle.Verdict[*oautherr.Error]
 	problem *credential.Problem
+	err     error
 	// endpoint is where the call went, as discovery told.
 	endpoint string
 	// called is false when a gate had shut before the call left.
 	called bool
+	// polled: what was asked is whether somebody has signed in.
+	polled bool
+	// again: the refresh token had left once before, and no answer to that was ever stored.
+	again bool
 }
 
 // timeout bounds one call to the STS.
@@ -56,25 +64,79 @@ func (r *Reconciler) call(a *attempt) func(context.Context) Answer {
 		if v := r.enter(ctx, &flown); !v.Open {
 			return Answer{verdict: v, endpoint: flown.endpoint}
 		}
-		token, e := r.STS.Token(ctx, sts.Request{
-			Endpoint:     flown.endpoint,
-			Auth:         flown.method,
-			ClientID:     flown.credential.ClientID,
-			ClientSecret: flown.credential.Secret,
-			Hidden:       flown.credential.Hidden,
-			Scopes:       flown.scopes(),
-			Resources:    plain(flown.request.Spec.Resources),
-			Claims:       flown.claims,
-			Parameters:   flown.parameters(),
-			Transport:    flown.credential.Transport,
-			Timeout:      flown.timeout(),
-		})
-		if e != nil {
-			return r.remember(&flown, e)
+		answer, ready := r.prepare(ctx, &flown)
+		if !ready {
+			r.Gates.Abandon(flown.gate())
+			return answer
 		}
-		r.Gates.Succeeded(flown.gate(), r.Clock.Now())
-		return Answer{token: token, endpoint: flown.endpoint, called: true}
+		r.exchange(ctx, &flown, &answer)
+		return answer
 	}
+}
+
+// prepare does what has to be done before a call leaves, and only if it does: service-account tokens are
+// asked for, and a refresh token that is good for one use is marked as used.
+func (r *Reconciler) prepare(ctx context.Context, a *attempt) (Answer, bool) {
+	answer := Answer{endpoint: a.endpoint, polled: a.grant.Type == sts.GrantDeviceCode}
+	minted, problem, err := a.credential.Mint(ctx, r.Minter)
+	if problem != nil || err != nil {
+		answer.problem, answer.err = problem, err
+		return answer, false
+	}
+	if !a.chained() {
+		a.grant = minted.Grant
+	}
+	a.credential = minted
+	answer.again, answer.err = r.spend(ctx, a)
+	return answer, answer.err == nil
+}
+
+// exchange makes the call.
+func (r *Reconciler) exchange(ctx context.Context, a *attempt, answer *Answer) {
+	var e *oautherr.Error
+	if a.authorize {
+		answer.device, e = r.STS.Authorize(ctx, a.wire(a.device))
+	} else {
+		answer.token, e = r.STS.Token(ctx, a.wire(a.endpoint))
+		r.shelve(a, answer.token)
+	}
+	answer.called = true
+	switch {
+	case e == nil, answer.polled && e.Kind() == oautherr.KindPending:
+		// That nobody has signed in yet is what a poll is for: the STS is well.
+		r.Gates.Succeeded(a.gate(), r.Clock.Now())
+		answer.verdict.Remembered = e
+	default:
+		answer.verdict, answer.called = r.remember(a, e)
+	}
+}
+
+// wire is the request as it goes to an endpoint.
+func (a *attempt) wire(endpoint string) sts.Request {
+	c := a.credential
+	request := sts.Request{
+		Endpoint:        endpoint,
+		Auth:            a.method,
+		ClientID:        c.ClientID,
+		ClientSecret:    c.Secret,
+		ClientAssertion: c.Assertion,
+		Grant:           a.grant,
+		Hidden:          c.Hidden,
+		Scopes:          a.withSignIn(a.scopes(), a.meta),
+		Resources:       plain(a.request.Spec.Resources),
+		Claims:          a.claims,
+		Parameters:      a.parameters(),
+		Transport:       c.Transport,
+		Timeout:         a.timeout(),
+	}
+	if c.Key != nil {
+		key := *c.Key
+		if c.AudienceIssuer {
+			key.Audience = a.meta.Issuer
+		}
+		request.Key = &key
+	}
+	return request
 }
 
 // enter asks the gates whether the call may leave now. Where another call tries a gate that has just
@@ -98,10 +160,10 @@ func (r *Reconciler) enter(ctx context.Context, a *attempt) throttle.Verdict[*oa
 	}
 }
 
-// discover finds the endpoint of an authority that wasn't known without a call. Done means that the
-// token is not to be asked for.
+// discover finds out what is missing of an authority that wasn't known without a call. Done means
+// that the token is not to be asked for.
 func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
-	if a.endpoint != "" {
+	if a.located() {
 		return Answer{}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout())
@@ -111,32 +173,50 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 		e = a.refuseQuoting(meta)
 	}
 	if e != nil {
-		return r.remember(a, a.credential.Redact(e)), true
+		answer := Answer{endpoint: a.endpoint}
+		answer.verdict, answer.called = r.remember(a, a.credential.Redact(e))
+		return answer, true
 	}
-	a.endpoint = meta.TokenEndpoint
-	a.method = authMethod(a, meta)
-	if problem := a.credential.Permits(a.endpoint); problem != nil {
-		return Answer{problem: problem, endpoint: a.endpoint}, true
+	a.address(meta)
+	if o := a.permitted(); o != nil {
+		return Answer{problem: &credential.Problem{Reason: o.reason, Message: o.message}, endpoint: a.endpoint}, true
+	}
+	if a.authorize && a.device == "" {
+		return Answer{problem: noDeviceEndpoint(a), endpoint: a.endpoint}, true
 	}
 	return Answer{}, false
+}
+
+// located says that nothing of the STS has to be discovered for this call.
+func (a *attempt) located() bool {
+	return a.endpoint != "" && (!a.authorize || a.device != "") && (!a.credential.AudienceIssuer || a.meta.Issuer != "")
+}
+
+func noDeviceEndpoint(a *attempt) *credential.Problem {
+	return &credential.Problem{Reason: stsv1alpha1.ReasonUnsupportedGrantType, Message: "The metadata of " + host(a.declared()) +
+		" names no device authorization endpoint (RFC 8628). Set deviceAuthorizationEndpoint of the issuer, or use another grant."}
 }
 
 // refuseQuoting refuses metadata whose token endpoint, which people see in gates and conditions, a
 // server has put together from the secret that it was sent before.
 func (a *attempt) refuseQuoting(meta sts.Metadata) *oautherr.Error {
-	if !oautherr.Quotes(meta.TokenEndpoint, a.credential.Secret.Reveal()) {
-		return nil
+	for _, hidden := range slices.Concat(a.credential.Hidden, []sts.Sensitive{a.credential.Secret}) {
+		for _, address := range []string{meta.TokenEndpoint, meta.MTLSTokenEndpoint, meta.DeviceAuthorizationEndpoint, meta.MTLSDeviceAuthorizationEndpoint} {
+			if oautherr.Quotes(address, hidden.Reveal()) {
+				return oautherr.Refused(oautherr.ReasonEndpointRefused, "an endpoint in the metadata quotes what was sent to be kept secret")
+			}
+		}
 	}
-	return oautherr.Refused(oautherr.ReasonEndpointRefused, "the token endpoint in the metadata quotes the client secret")
+	return nil
 }
 
-// remember has the gate that an error belongs to remember it. A call that was cancelled tells
-// nothing about the STS, and the pool discards its answer.
-func (r *Reconciler) remember(a *attempt, e *oautherr.Error) Answer {
+// remember has the gate that an error belongs to remember it, and reports whether one does. A call
+// that was cancelled tells nothing about the STS, and the pool discards its answer.
+func (r *Reconciler) remember(a *attempt, e *oautherr.Error) (throttle.Verdict[*oautherr.Error], bool) {
 	kind, remembers := gateKind(e)
 	if !remembers {
 		r.Gates.Abandon(a.gate())
-		return Answer{verdict: throttle.Verdict[*oautherr.Error]{Remembered: e}, endpoint: a.endpoint}
+		return throttle.Verdict[*oautherr.Error]{Remembered: e}, false
 	}
 	a.now = r.Clock.Now()
 	failure := throttle.Failure[*oautherr.Error]{Kind: kind, RetryAfter: e.Pause(), Remember: e}
@@ -146,7 +226,7 @@ func (r *Reconciler) remember(a *attempt, e *oautherr.Error) Answer {
 		firstSeen = last.FirstSeen
 	}
 	failure.Propagating = a.propagates(e, firstSeen)
-	return Answer{verdict: r.Gates.Remember(a.gate(), failure, a.now), endpoint: a.endpoint, called: true}
+	return r.Gates.Remember(a.gate(), failure, a.now), true
 }
 
 // refusal is the outcome of an answer without a token.

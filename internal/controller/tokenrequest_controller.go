@@ -64,6 +64,10 @@ type Reconciler struct {
 	STS sts.Service
 	// Flights runs the calls.
 	Flights *Flights
+	// Shelf keeps what the calls brought for others who ask for the same.
+	Shelf *Shelf
+	// Minter asks for service-account tokens.
+	Minter *credential.Minter
 	// Gates says whether a call may be made.
 	Gates *Gates
 	// Store keeps the gates.

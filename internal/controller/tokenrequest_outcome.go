@@ -31,6 +31,8 @@ const (
 	failed
 	// blocked: the operator found by itself that no call makes sense.
 	blocked
+	// awaiting: a person is to sign in, and the STS is asked at intervals whether that was done.
+	awaiting
 	// suspended: the spec says so.
 	suspended
 	// gone: the request or its namespace is being deleted; nothing is to be done or written.
@@ -50,9 +52,11 @@ type outcome struct {
 	attempts int
 	called   bool
 
-	// blocked: a reason of api/v1alpha1 and a sentence that says what to do.
-	reason  string
-	message string
+	// blocked, awaiting: a reason of api/v1alpha1, a sentence that says what to do, and whether a
+	// person has to do it at the STS. A blocked one has an err where the STS's refusal led to it.
+	reason      string
+	message     string
+	interaction bool
 
 	// retry is when to look again, for the kinds that don't say so otherwise.
 	retry time.Time

@@ -31,7 +31,9 @@ type phase func(context.Context, *attempt) (outcome, error)
 
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
-	for _, next := range []phase{r.observe, r.check, r.decide, r.contest, r.resolve, r.collect, r.decide, r.admit, r.ask} {
+	for _, next := range []phase{
+		r.observe, r.check, r.decide, r.contest, r.resolve, r.recall, r.collect, r.stop, r.decide, r.reuse, r.admit, r.ask,
+	} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
 		}
@@ -52,17 +54,25 @@ func (r *Reconciler) observe(ctx context.Context, a *attempt) (outcome, error) {
 
 // look takes in the Secret under the wanted name, as a reader sees it.
 func (r *Reconciler) look(ctx context.Context, reader client.Reader, a *attempt) error {
+	holding, err := r.find(ctx, reader, a.request, a.secretKey())
+	if err == nil {
+		a.hold(holding)
+	}
+	return err
+}
+
+// find takes in a Secret of a request's, as a reader sees it.
+func (r *Reconciler) find(ctx context.Context, reader client.Reader, request *stsv1alpha1.TokenRequest, key types.NamespacedName) (secret.Holding, error) {
 	s := &corev1.Secret{}
-	err := reader.Get(ctx, a.secretKey(), s)
+	err := reader.Get(ctx, key, s)
 	switch {
 	case apierrors.IsNotFound(err):
-		a.hold(secret.Hold(a.request, nil))
+		return secret.Hold(request, nil), nil
 	case err != nil:
-		return fmt.Errorf("reading Secret %s: %w", a.secretKey(), err)
+		return secret.Holding{}, fmt.Errorf("reading Secret %s: %w", key, err)
 	default:
-		a.hold(secret.Hold(a.request, s))
+		return secret.Hold(request, s), nil
 	}
-	return nil
 }
 
 // decide asks the schedule whether a token is due. It is asked twice: a retry is only waited for when
@@ -128,7 +138,8 @@ func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
 	case problem != nil:
 		return blockedBy(problem), nil
 	}
-	a.identify(c)
+	a.credential = c
+	a.assertion = c.FederatedAssertion(r.Minter)
 	return outcome{}, nil
 }
 
@@ -146,16 +157,14 @@ func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
 
 // locate finds the token endpoint as far as that needs no call.
 func (r *Reconciler) locate(a *attempt) *outcome {
-	address := string(a.issuer.TokenEndpoint)
 	meta, known := r.STS.Known(a.authority(), a.credential.Transport)
-	if address == "" && known {
+	if known {
 		if e := a.refuseQuoting(meta); e != nil {
 			return a.declined(e)
 		}
-		address = meta.TokenEndpoint
 	}
-	a.endpoint = address
-	a.method = authMethod(a, meta)
+	a.address(meta)
+	address := a.endpoint
 	// Without an endpoint the authority is what will be called first; no credential goes there.
 	if e := r.STS.CheckURL(cmp.Or(address, string(a.issuer.Authority))); e != nil {
 		return a.declined(e)
@@ -163,10 +172,33 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 	if address == "" {
 		return nil
 	}
-	if problem := a.credential.Permits(address); problem != nil {
-		return new(blockedBy(problem))
+	return a.permitted()
+}
+
+// permitted says that the credential may not go where it is to go, or nothing.
+func (a *attempt) permitted() *outcome {
+	for _, address := range []string{a.endpoint, a.device} {
+		if address == "" {
+			continue
+		}
+		if problem := a.credential.Permits(address); problem != nil {
+			return new(blockedBy(problem))
+		}
 	}
 	return nil
+}
+
+// address takes the endpoints and the way of authentication from the spec, and what it leaves out from
+// the STS's metadata.
+func (a *attempt) address(meta sts.Metadata) {
+	a.meta = meta
+	a.method = authMethod(a, meta)
+	token, device := meta.Endpoints(a.method)
+	a.endpoint = cmp.Or(string(a.issuer.TokenEndpoint), token)
+	a.device = ""
+	if a.signsIn() {
+		a.device = cmp.Or(string(a.issuer.DeviceAuthorizationEndpoint), device)
+	}
 }
 
 // declined is the outcome of a call that isn't made.
@@ -177,10 +209,10 @@ func (a *attempt) declined(e *oautherr.Error) *outcome {
 // authMethod is how the client proves itself: what the spec says, else what the STS's metadata says.
 func authMethod(a *attempt, meta sts.Metadata) sts.AuthMethod {
 	switch {
-	case a.credential.Secret == "":
-		return sts.AuthNone
 	case a.credential.Method != "":
 		return a.credential.Method
+	case a.credential.Secret == "":
+		return sts.AuthNone
 	}
 	return sts.DefaultAuthMethod(meta)
 }
@@ -211,17 +243,32 @@ func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
 	if state == flight.Pending {
 		return outcome{}, nil
 	}
-	if answer.token == nil {
-		r.Flights.Release(a.key())
-		return r.refusal(a, answer), nil
-	}
-	o, err := r.publish(ctx, a, answer.token)
-	if o.kind == issued {
+	o, err := r.takeIn(ctx, a, answer)
+	if answer.err != nil || err == nil && (answer.token == nil || o.kind == issued || o.interaction) {
 		// Not before: a token whose Secret couldn't be written, or was refused, is not asked for
 		// twice (external-secrets#162).
 		r.Flights.Release(a.key())
 	}
 	return o, err
+}
+
+// takeIn does what an answer asks for.
+func (r *Reconciler) takeIn(ctx context.Context, a *attempt, answer Answer) (outcome, error) {
+	switch {
+	case answer.err != nil:
+		return outcome{}, answer.err
+	case answer.device != nil:
+		return r.invite(ctx, a, answer.device)
+	case answer.token == nil:
+		if o, err := r.settleRefusal(ctx, a, answer); err != nil || o.kind != goOn {
+			return o, err
+		}
+		return r.refusal(a, answer), nil
+	}
+	if o, err := r.advance(ctx, a, answer.token); err != nil || o.kind != goOn {
+		return o, err
+	}
+	return r.publish(ctx, a, answer.token)
 }
 
 // publish writes the token into its Secret: one write, and no read unless somebody was faster.
@@ -289,7 +336,7 @@ func (a *attempt) usable() outcome {
 
 func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) error {
 	if a.holding.State == secret.Inherited {
-		if err := r.inherit(ctx, a); err != nil {
+		if err := r.inherit(ctx, a.request, a.holding.Secret); err != nil {
 			return err
 		}
 	}
@@ -300,13 +347,12 @@ func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string]
 // inherit puts this request into the dead one's place as the Secret's owner. Server-side apply alone
 // can't when another wrote that, a backup tool for one: Kubernetes allows a single controller. One
 // patch does both, since a Secret without any controller would be a stranger's after a crash.
-func (r *Reconciler) inherit(ctx context.Context, a *attempt) error {
-	s := a.holding.Secret
+func (r *Reconciler) inherit(ctx context.Context, request *stsv1alpha1.TokenRequest, s *corev1.Secret) error {
 	dead := metav1.GetControllerOf(s).UID
 	after := s.DeepCopy()
 	for i := range after.OwnerReferences {
 		if after.OwnerReferences[i].UID == dead {
-			after.OwnerReferences[i] = secret.Owner(a.request)
+			after.OwnerReferences[i] = secret.Owner(request)
 		}
 	}
 	return r.Client.Patch(ctx, after, client.MergeFromWithOptions(s, client.MergeFromWithOptimisticLock{}), client.FieldOwner(stsv1alpha1.FieldManager))

@@ -47,6 +47,9 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	s.Token = tokenStatus(a)
 	s.LastError = lastError(a, o)
 	s.NextAttemptAt = stampOf(nextAttemptAt(a, o))
+	if a.credential != nil || o.kind == settled {
+		s.DeviceAuthorization = a.deviceStatus()
+	}
 	if asked := a.forced(); asked != "" && (o.kind == issued || o.called) {
 		s.LastHandledRefreshAt = asked
 	}
@@ -56,7 +59,7 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	c.ready(a, o, f)
 	c.issued(a, o, f)
 	c.throttled(f)
-	c.present(stsv1alpha1.ConditionInteractionRequired, f != nil && f.interaction, f)
+	c.interactionRequired(a, f)
 	c.kstatus(a.valid(), f)
 	s.Conditions = c.list
 	s.Bound()
@@ -98,9 +101,16 @@ func lastError(a *attempt, o outcome) *stsv1alpha1.TokenError {
 			e.FirstSeen = last.FirstSeen
 		}
 		return e
+	case blocked:
+		if o.err != nil {
+			e := tokenError(o.err, a.subject())
+			e.Attempts, e.Attempted = 1, a.attempted
+			e.FirstSeen, e.LastSeen = stampOf(a.now), stampOf(a.now)
+			return e
+		}
 	default:
-		return last
 	}
+	return last
 }
 
 func tokenError(e *oautherr.Error, subject oautherr.Subject) *stsv1alpha1.TokenError {
@@ -128,6 +138,8 @@ func nextAttemptAt(a *attempt, o outcome) time.Time {
 		return a.refreshAt()
 	case failed:
 		return o.until.Add(spreadBehind(a, o))
+	case awaiting:
+		return o.until
 	case waiting:
 		return a.request.Status.NextAttemptAt.Time
 	default:
@@ -167,7 +179,9 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 			interaction: o.err.Interaction(),
 		}
 	case blocked:
-		return &failure{reason: o.reason, message: o.message, permanent: true}
+		return &failure{reason: o.reason, message: o.message, permanent: true, interaction: o.interaction}
+	case awaiting:
+		return &failure{reason: o.reason, message: o.message, interaction: true}
 	case waiting:
 		// It is there: facts has nobody wait who wasn't told that the attempt failed.
 		before := meta.FindStatusCondition(a.request.Status.Conditions, stsv1alpha1.ConditionIssued)
@@ -319,6 +333,16 @@ func (c *conditions) throttled(f *failure) {
 		return
 	}
 	c.set(stsv1alpha1.ConditionThrottled, metav1.ConditionTrue, stsv1alpha1.ReasonThrottled, f.throttled)
+}
+
+// interactionRequired is there while a person has to act. An invitation to sign in stands, whatever
+// else goes wrong meanwhile.
+func (c *conditions) interactionRequired(a *attempt, f *failure) {
+	if a.polling() {
+		c.set(stsv1alpha1.ConditionInteractionRequired, metav1.ConditionTrue, stsv1alpha1.ReasonAuthorizationPending, a.invitation())
+		return
+	}
+	c.present(stsv1alpha1.ConditionInteractionRequired, f != nil && f.interaction, f)
 }
 
 // present keeps a condition that is there only while it holds.

@@ -46,6 +46,10 @@ func flightLimits() flight.Limits {
 	return flight.Limits{Total: 64, PerDomain: 16, Keep: 5 * time.Minute, Results: 4096}
 }
 
+// shelfSize is how many tokens are kept for others who ask for the same. Those that are larger than
+// the controller's limit aren't, so that this is 32 MiB at most.
+const shelfSize = 2048
+
 // wakeBuffer is how many woken requests may wait for the queue to take them in.
 const wakeBuffer = 1024
 
@@ -75,6 +79,8 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		Credentials: credential.Resolver{Reader: mgr.GetAPIReader(), RequireAllowedHosts: c.RequireAllowedHosts},
 		STS:         metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:     flights,
+		Shelf:       flight.NewShelf[string, *sts.Token](shelfSize),
+		Minter:      credential.NewMinter(mgr.GetClient(), clk.Now),
 		Gates:       gates,
 		Store:       store,
 		Repairs:     controller.NewRepairs(),

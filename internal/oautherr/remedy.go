@@ -11,7 +11,11 @@ import (
 // Remedy returns one sentence, at most 1024 bytes: what a person does now. It is
 // a pure function of what stays the same from attempt to attempt.
 func (e *Error) Remedy(s Subject) string {
-	return cut(s.fill(e.remedy(s)), maxRemedy)
+	text := e.remedy(s)
+	if s.SignsIn && text == signInAgain {
+		text = newCode
+	}
+	return cut(s.fill(text), maxRemedy)
 }
 
 // remedy picks the text: who answered and whether, then what was said.

@@ -27,6 +27,9 @@ type Subject struct {
 	// Grant is what the request trades for a token; GrantClient, the zero value,
 	// has no user who could sign in.
 	Grant Grant
+	// SignsIn says that the operator itself can begin a sign-in, when asked by the
+	// annotation refresh-requested-at.
+	SignsIn bool
 	// Assertion is the refused federated assertion; nil when there was none.
 	Assertion *Assertion
 }

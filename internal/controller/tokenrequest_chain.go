@@ -1,0 +1,216 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/secret"
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+// chained says that each answer to this grant decides what is asked next: its refresh token is good
+// for one use, or a sign-in is under way. Nobody else's answer will do.
+func (a *attempt) chained() bool {
+	return a.grantType() == stsv1alpha1.GrantRefreshToken || a.signsIn()
+}
+
+// signsIn says that the operator can begin a sign-in for this request.
+func (a *attempt) signsIn() bool { return a.grantType() == stsv1alpha1.GrantDeviceCode }
+
+func (a *attempt) grantType() stsv1alpha1.GrantType {
+	if a.request.Spec.Grant == nil {
+		return stsv1alpha1.GrantClientCredentials
+	}
+	return a.request.Spec.Grant.Type
+}
+
+func (a *attempt) storeKey() types.NamespacedName {
+	return types.NamespacedName{Namespace: a.request.Namespace, Name: secret.StoreName(a.request)}
+}
+
+// recall reads what the answers before have left, and takes from it what is asked next.
+func (r *Reconciler) recall(ctx context.Context, a *attempt) (outcome, error) {
+	a.grant = a.credential.Grant
+	if !a.chained() {
+		a.identify()
+		return outcome{}, nil
+	}
+	held, err := r.find(ctx, r.Client, a.request, a.storeKey())
+	if err == nil && held.State == secret.Free && a.looked() {
+		held, err = r.find(ctx, r.Live, a.request, a.storeKey())
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	if message := held.UnusableStore(a.request); message != "" {
+		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, message: message}, nil
+	}
+	a.store = held
+	if held.Secret != nil {
+		a.chain = secret.ReadChain(held.Secret)
+	}
+	a.stuck = a.next()
+	a.identify()
+	return outcome{}, nil
+}
+
+// stop ends the reconcile of a chain that can't go on. It comes after collect: an answer that arrived
+// with the last second of a user code counts.
+func (r *Reconciler) stop(_ context.Context, a *attempt) (outcome, error) { return a.stuck, nil }
+
+// next chooses what a chain asks for: it goes on with what it has, or says why it can't.
+func (a *attempt) next() outcome {
+	if a.signsIn() {
+		return a.nextSignIn()
+	}
+	seed := a.credential.Grant.RefreshToken
+	if origin := secret.Origin(seed.Reveal()); a.chain.Origin != origin {
+		// Somebody put another refresh token there: that is the beginning of another chain.
+		a.chain = secret.Chain{Origin: origin, RefreshToken: seed}
+	}
+	if a.chain.Ended != "" {
+		return a.ended(a.chain.Ended)
+	}
+	a.grant.RefreshToken = a.chain.RefreshToken
+	return outcome{}
+}
+
+// ended is the outcome of a chain that only a person can begin anew.
+func (a *attempt) ended(reason string) outcome {
+	todo := "Put a new refresh token into " + a.credential.GrantDescription + "."
+	if a.signsIn() {
+		todo = a.beginAnew()
+	}
+	return outcome{kind: blocked, reason: reason, interaction: true, message: endings[reason] + " " + todo}
+}
+
+// endings say why nobody's sign-in is of use any more.
+var endings = map[string]string{
+	stsv1alpha1.ReasonRefreshTokenLost:      "The refresh token was spent, and its successor was lost before it could be stored.",
+	stsv1alpha1.ReasonInteractionRequired:   "The STS gave no refresh token, so that a new access token takes a new sign-in.",
+	stsv1alpha1.ReasonExpiredToken:          "Nobody signed in before the user code expired.",
+	stsv1alpha1.ReasonAccessDenied:          "The sign-in was refused.",
+	stsv1alpha1.ReasonAuthorizationDeclined: "The person who was to sign in declined.",
+	stsv1alpha1.ReasonBadVerificationCode:   "The STS doesn't know the device code any more.",
+	stsv1alpha1.ReasonInvalidGrant:          "The STS doesn't take the device code any more.",
+	stsv1alpha1.ReasonSubjectMismatch:       "Somebody else signed in than spec.grant.deviceCode.expectedSubject names, or the STS didn't say who; the token was thrown away.",
+}
+
+// errStoreTaken is a store that somebody else made since it was looked for. The next look says whose
+// it is.
+var errStoreTaken = errors.New("the Secret was made or replaced by somebody else meanwhile")
+
+// keep writes a chain down.
+func (r *Reconciler) keep(ctx context.Context, a *attempt, chain secret.Chain) error {
+	if a.store.State == secret.Inherited {
+		if err := r.inherit(ctx, a.request, a.store.Secret); err != nil {
+			return fmt.Errorf("inheriting Secret %s: %w", a.storeKey(), err)
+		}
+	}
+	err := r.Client.Apply(ctx, secret.RenderChain(a.request, a.store, chain), client.FieldOwner(stsv1alpha1.FieldManager), client.ForceOwnership)
+	if apierrors.IsConflict(err) {
+		return fmt.Errorf("keeping the refresh token in Secret %s: %w", a.storeKey(), errStoreTaken)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the refresh token in Secret %s: %s", a.storeKey(), refusedFields(err))
+	}
+	a.chain = chain
+	return nil
+}
+
+// spend writes down, before a refresh token leaves, that it does. Without that nobody could tell, after
+// a crash, a token whose successor was lost from one that was revoked. It reports whether the token
+// had left before, with no answer that anybody stored.
+func (r *Reconciler) spend(ctx context.Context, a *attempt) (again bool, err error) {
+	if !a.refreshes() {
+		return false, nil
+	}
+	if a.chain.Spending {
+		return true, nil
+	}
+	spending := a.chain
+	spending.Spending = true
+	if err := r.keep(ctx, a, spending); err != nil {
+		return false, err
+	}
+	// What was made here is this request's own from now on.
+	a.store, err = r.find(ctx, r.Client, a.request, a.storeKey())
+	return false, err
+}
+
+// refreshes says that a refresh token of a chain is what is traded.
+func (a *attempt) refreshes() bool { return a.chained() && a.grant.Type == sts.GrantRefreshToken }
+
+// advance writes down what an answer has brought for the next time, before the access token is
+// published: whoever holds an access token whose refresh token was lost would have to sign in again.
+func (r *Reconciler) advance(ctx context.Context, a *attempt, token *sts.Token) (outcome, error) {
+	if !a.chained() {
+		return outcome{}, nil
+	}
+	if a.stranger(token) {
+		return r.end(ctx, a, stsv1alpha1.ReasonSubjectMismatch, nil)
+	}
+	next := secret.Chain{Origin: a.origin(), RefreshToken: a.chain.RefreshToken}
+	if token.RefreshToken != "" {
+		next.RefreshToken = token.RefreshToken
+	}
+	if a.chain == next {
+		return outcome{}, nil // it was kept already, and publishing failed
+	}
+	return outcome{}, r.keep(ctx, a, next)
+}
+
+// origin is what the chain goes back to.
+func (a *attempt) origin() string {
+	if a.signsIn() {
+		return secret.Origin(a.inputs)
+	}
+	return a.chain.Origin
+}
+
+// settleRefusal brings a chain's memory up to date with a refusal. It has an outcome when that is the
+// end of the chain.
+func (r *Reconciler) settleRefusal(ctx context.Context, a *attempt, answer Answer) (outcome, error) {
+	e := answer.verdict.Remembered
+	if !answer.called || e == nil {
+		return outcome{}, nil
+	}
+	if answer.polled {
+		return r.settlePoll(ctx, a, e)
+	}
+	if !a.refreshes() || e.HTTPStatus == 0 {
+		return outcome{}, nil
+	}
+	if answer.again && e.Reason == oautherr.ReasonInvalidGrant {
+		return r.end(ctx, a, stsv1alpha1.ReasonRefreshTokenLost, e)
+	}
+	if !a.chain.Spending {
+		return outcome{}, nil
+	}
+	// The STS answered, and gave nothing for the token: it is as good as before.
+	kept := a.chain
+	kept.Spending = false
+	return outcome{}, r.keep(ctx, a, kept)
+}
+
+// end writes down that the chain can't go on by itself.
+func (r *Reconciler) end(ctx context.Context, a *attempt, reason string, e *oautherr.Error) (outcome, error) {
+	over := secret.Chain{Origin: a.origin(), Ended: reason}
+	if err := r.keep(ctx, a, over); err != nil {
+		return outcome{}, err
+	}
+	o := a.ended(reason)
+	o.err, o.called = e, true
+	return o, nil
+}

@@ -1,0 +1,168 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/secret"
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+// nextSignIn chooses what the device code grant asks for: it polls while somebody is to sign in,
+// lives off the refresh token after that, and begins anew by itself only for a spec that was never
+// signed in for. A code that nobody used would otherwise be followed by the next one, for ever.
+func (a *attempt) nextSignIn() outcome {
+	fresh := a.chain.Origin != secret.Origin(a.inputs)
+	switch {
+	case a.polling():
+		a.grant = sts.Grant{Type: sts.GrantDeviceCode, DeviceCode: a.chain.Device.Code}
+	case a.chain.RefreshToken != "" && !a.signInAgain():
+		a.grant = sts.Grant{Type: sts.GrantRefreshToken, RefreshToken: a.chain.RefreshToken}
+	case fresh || a.forced() != "":
+		a.authorize = true
+	case a.chain.Ended != "":
+		return a.ended(a.chain.Ended)
+	case a.chain.Device != nil:
+		return a.ended(stsv1alpha1.ReasonExpiredToken)
+	default:
+		return a.ended(stsv1alpha1.ReasonInteractionRequired)
+	}
+	return outcome{}
+}
+
+// polling says that somebody is to sign in, and that there is still time for it.
+func (a *attempt) polling() bool {
+	d := a.chain.Device
+	return d != nil && a.chain.Ended == "" && a.chain.Origin == secret.Origin(a.inputs) && a.now.Before(d.ExpiresAt)
+}
+
+// signInAgain says that a person was told that a sign-in is needed, and has asked for one.
+func (a *attempt) signInAgain() bool {
+	return a.forced() != "" && meta.IsStatusConditionTrue(a.request.Status.Conditions, stsv1alpha1.ConditionInteractionRequired)
+}
+
+// beginAnew is how a person asks for another user code.
+func (a *attempt) beginAnew() string {
+	return fmt.Sprintf("To sign in, annotate TokenRequest %s with a new value of %s, and use the code that it then shows.",
+		a.request.Name, stsv1alpha1.AnnotationRefreshRequestedAt)
+}
+
+// awaiting is the outcome of a sign-in that is under way.
+func (a *attempt) awaiting() outcome {
+	return outcome{
+		kind: awaiting, reason: stsv1alpha1.ReasonAuthorizationPending, message: a.invitation(),
+		interaction: true, called: true, until: nextSecond(a.now.Add(a.chain.Device.Interval)),
+	}
+}
+
+// nextSecond rounds up: a status has whole seconds, and a poll before its time is answered with
+// slow_down.
+func nextSecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Second); whole.Before(t) {
+		return whole.Add(time.Second)
+	}
+	return t
+}
+
+// invitation says where to sign in. The code is the one value in a message that varies.
+func (a *attempt) invitation() string {
+	return fmt.Sprintf("Open %s in a browser and enter the code %s to sign in for client %s.",
+		a.chain.Device.URI, a.chain.Device.UserCode, a.clientName())
+}
+
+// invite writes down the codes that the STS gave, before anybody is shown one: a user code whose
+// device code is lost would be used in vain.
+func (r *Reconciler) invite(ctx context.Context, a *attempt, d *sts.DeviceAuthorization) (outcome, error) {
+	chain := secret.Chain{
+		Origin:       secret.Origin(a.inputs),
+		RefreshToken: a.chain.RefreshToken,
+		Device: &secret.SignIn{
+			Code: d.DeviceCode, UserCode: d.UserCode, URI: d.VerificationURI, CompleteURI: d.VerificationURIComplete,
+			ExpiresAt: d.ExpiresAt.UTC().Truncate(time.Second), Interval: d.Interval.Truncate(time.Second),
+		},
+	}
+	if err := r.keep(ctx, a, chain); err != nil {
+		return outcome{}, err
+	}
+	return a.awaiting(), nil
+}
+
+// slowDown is what a poll that came too soon adds to the interval, from then on (RFC 8628 section 3.5).
+const slowDown = 5 * time.Second
+
+// endOfSignIn are the reasons after which the same device code is never accepted.
+var endOfSignIn = []oautherr.Reason{
+	oautherr.ReasonExpiredToken, oautherr.ReasonAccessDenied, oautherr.ReasonAuthorizationDeclined,
+	oautherr.ReasonBadVerificationCode, oautherr.ReasonInvalidGrant,
+}
+
+// settlePoll is what follows from a poll without a token.
+func (r *Reconciler) settlePoll(ctx context.Context, a *attempt, e *oautherr.Error) (outcome, error) {
+	switch {
+	case slices.Contains(endOfSignIn, e.Reason):
+		return r.end(ctx, a, string(e.Reason), e)
+	case e.Reason == oautherr.ReasonSlowDown:
+		slower, device := a.chain, *a.chain.Device
+		device.Interval += slowDown
+		slower.Device = &device
+		if err := r.keep(ctx, a, slower); err != nil {
+			return outcome{}, err
+		}
+		return a.awaiting(), nil
+	case e.Kind() == oautherr.KindPending:
+		return a.awaiting(), nil
+	}
+	return outcome{}, nil
+}
+
+// stranger says that the token is somebody else's than expected, as far as anybody can tell. A
+// refresh may come without an id_token (OpenID Connect Core 1.0 section 12.2); a sign-in may not.
+func (a *attempt) stranger(token *sts.Token) bool {
+	if !a.signsIn() || a.request.Spec.Grant.DeviceCode == nil {
+		return false
+	}
+	expected := a.request.Spec.Grant.DeviceCode.ExpectedSubject
+	if expected == "" || token.Identity == nil && a.grant.Type == sts.GrantRefreshToken {
+		return false
+	}
+	return !token.Identity.Is(expected)
+}
+
+// signInScopes are asked for beside the spec's, for the sign-in to bring a refresh token and a name.
+var signInScopes = []string{"openid", "profile", "offline_access"}
+
+// withSignIn adds to the scopes what a sign-in needs, as far as the server knows it: one that lists
+// its scopes refuses others, and one that lists none is taken for an OpenID provider. A refresh asks
+// for what the sign-in did.
+func (a *attempt) withSignIn(scopes []string, meta sts.Metadata) []string {
+	switch {
+	case a.signsIn() && len(meta.Scopes) > 0:
+		return append(scopes, meta.Scopes...)
+	case a.signsIn():
+		return append(scopes, signInScopes...)
+	case a.grantType() == stsv1alpha1.GrantRefreshToken && meta.Entra:
+		// Entra gives the next refresh token only to who asks for it.
+		return append(scopes, "offline_access")
+	}
+	return scopes
+}
+
+// deviceStatus is what a person needs to sign in, nil when nobody is to.
+func (a *attempt) deviceStatus() *stsv1alpha1.DeviceAuthorization {
+	if !a.polling() {
+		return nil
+	}
+	d := a.chain.Device
+	return &stsv1alpha1.DeviceAuthorization{
+		UserCode: d.UserCode, VerificationURI: d.URI, VerificationURIComplete: d.CompleteURI, ExpiresAt: stampOf(d.ExpiresAt),
+	}
+}

@@ -1,0 +1,57 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"time"
+
+	"tokenrequest.dev/operator/internal/flight"
+	"tokenrequest.dev/operator/internal/schedule"
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+// Shelf keeps tokens for other requests that ask for the very same; the key is that of a flight, so
+// that no other domain, credential or trust root ever shares one.
+type Shelf = flight.Shelf[string, *sts.Token]
+
+// reuse publishes a token that another request was given for the very same, where that is newer than
+// what this one has ever had and not due itself. Who asks by annotation is given one of its own: he
+// may know that the one before was revoked. For the same reason somebody who deletes the Secret to
+// have another token doesn't get the old one again.
+func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
+	if a.chained() || a.forced() != "" {
+		return outcome{}, nil
+	}
+	token, there := r.Shelf.Get(a.domain(), a.flight(), a.now)
+	if !there || !token.IssuedAt.After(a.lastIssued()) || !schedule.RefreshAt(a.life(token.IssuedAt, token.Lifetime), string(a.request.UID)).After(a.now) {
+		return outcome{}, nil
+	}
+	o, err := r.publish(ctx, a, token)
+	if o.kind == issued {
+		o.called = false
+		r.Shelf.Used()
+	}
+	return o, err
+}
+
+// lastIssued is when the newest token was asked for that this request is known to have had.
+func (a *attempt) lastIssued() time.Time {
+	last := a.content.Record.IssuedAt
+	if told := a.request.Status.Token; told != nil && told.IssuedAt != nil && told.IssuedAt.After(last) {
+		last = told.IssuedAt.Time
+	}
+	return last
+}
+
+// longestShelved bounds the memory that one token on the shelf takes. Entra's have some 2 KiB, and
+// with many group claims up to 20.
+const longestShelved = 16 << 10
+
+// shelve keeps a token for others, for as long as it is known to live.
+func (r *Reconciler) shelve(a *attempt, token *sts.Token) {
+	if !a.chained() && token != nil && len(token.AccessToken) <= longestShelved {
+		r.Shelf.Put(a.domain(), a.flight(), token, token.ExpiresAt, r.Clock.Now())
+	}
+}

@@ -30,7 +30,7 @@ import (
 // +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests,verbs=get;list;watch
 // +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Flights are the calls under way; the key is domain and attempt.

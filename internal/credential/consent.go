@@ -4,7 +4,6 @@
 package credential
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,18 +15,27 @@ import (
 
 // consent is where the owner of a Secret lets its content be sent.
 type consent struct {
-	// what names the Secret and its key.
+	// what names the Secret, and the key where it is one that is sent.
 	what string
+	// use is sentTo or usedAt.
+	use string
 	// hosts is nil when the owner didn't say, and empty when the answer is nowhere.
 	hosts []string
 }
 
-func consentOf(what string, s *corev1.Secret) consent {
+// What may be done with a Secret. A private key stays here, but what it signs opens the same doors as a
+// client secret.
+const (
+	sentTo = "sent to"
+	usedAt = "used at"
+)
+
+func consentOf(what, use string, s *corev1.Secret) consent {
 	hosts, said := s.Annotations[stsv1alpha1.AnnotationAllowedHosts]
 	if !said {
-		return consent{what: what}
+		return consent{what: what, use: use}
 	}
-	return consent{what: what, hosts: splitList(hosts)}
+	return consent{what: what, use: use, hosts: splitList(hosts)}
 }
 
 func (o consent) allows(host string) bool {
@@ -38,16 +46,17 @@ func (o consent) allows(host string) bool {
 func (c *Credential) undeclared() *Problem {
 	for _, owner := range c.consents {
 		if owner.hosts == nil {
-			return forbidden("%s doesn't say where it may be sent, and this operator requires it. Annotate that Secret with %s and the STS's host.",
-				owner.what, stsv1alpha1.AnnotationAllowedHosts)
+			done, _, _ := strings.Cut(owner.use, " ")
+			return forbidden("%s doesn't say where it may be %s, and this operator requires it. Annotate that Secret with %s and the STS's host.",
+				owner.what, done, stsv1alpha1.AnnotationAllowedHosts)
 		}
 	}
 	return nil
 }
 
 // Permits says why the credential may not be sent to an endpoint, a URL, or nil when it may. The host
-// decides, whatever the port. Every Secret counts that something is sent of, the client identifier's
-// too: a clientIDRef can point at any key.
+// decides, whatever the port. Every Secret counts that something is sent of or signed with, the client
+// identifier's too: a clientIDRef can point at any key.
 //
 // Whoever names a proxy and the certificates to trust can have the proxy answer in the STS's name.
 // The proxy's host has to be allowed then as well.
@@ -66,15 +75,11 @@ func (c *Credential) Permits(endpoint string) *Problem {
 func (c *Credential) permits(host, described string) *Problem {
 	for _, owner := range c.consents {
 		if !owner.allows(host) {
-			return forbidden("%s may not be sent to %s. Add that host to its annotation %s if its owner agrees.",
-				owner.what, described, stsv1alpha1.AnnotationAllowedHosts)
+			return forbidden("%s may not be %s %s. Add that host to its annotation %s if its owner agrees.",
+				owner.what, owner.use, described, stsv1alpha1.AnnotationAllowedHosts)
 		}
 	}
 	return nil
-}
-
-func forbidden(format string, args ...any) *Problem {
-	return &Problem{Reason: stsv1alpha1.ReasonCredentialNotAllowed, Message: fmt.Sprintf(format, args...)}
 }
 
 // hostname is the host of a URL without its port; a URL that can't be read has none.

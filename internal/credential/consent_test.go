@@ -170,8 +170,9 @@ func TestAnOperatorThatRequiresAllowedHosts(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			resolver := credential.Resolver{Reader: test.cluster, RequireAllowedHosts: true}
-			got, problem, err := resolver.Resolve(t.Context(), credential.Inline(namespace), test.issuer, nil)
+			resolver := resolverOf(test.cluster)
+			resolver.RequireAllowedHosts = true
+			got, problem, err := resolver.Resolve(t.Context(), credential.Inline(namespace), test.issuer, anyones(test.issuer))
 			if err != nil || (got == nil) != (test.want != nil) {
 				t.Errorf("Resolve = %v, %v; want a credential: %t", got, err, test.want == nil)
 			}

@@ -5,10 +5,18 @@ package credential_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,8 +31,14 @@ import (
 
 const (
 	secretCanary = "canary~of a client secret"
+	grantCanary  = "canary~of an assertion"
+	actorCanary  = "canary~of an actor token"
 	namespace    = "payments"
+	entra        = "api://AzureADTokenExchange"
 )
+
+// noon is when these tests happen.
+var noon = time.Date(2026, time.July, 1, 12, 0, 0, 0, time.UTC)
 
 // certificate is a self-signed one. Nothing here looks at what it says.
 const certificate = `-----BEGIN CERTIFICATE-----
@@ -63,6 +77,8 @@ func (c *cluster) Get(_ context.Context, key types.NamespacedName, into client.O
 			o.(*corev1.Secret).DeepCopyInto(into)
 		case *corev1.ConfigMap:
 			o.(*corev1.ConfigMap).DeepCopyInto(into)
+		case *corev1.ServiceAccount:
+			o.(*corev1.ServiceAccount).DeepCopyInto(into)
 		}
 		return nil
 	}
@@ -80,6 +96,8 @@ func kindOf(o client.Object) string {
 		return "Secret"
 	case *corev1.ConfigMap:
 		return "ConfigMap"
+	case *corev1.ServiceAccount:
+		return "ServiceAccount"
 	default:
 		return fmt.Sprintf("%T", o)
 	}
@@ -110,7 +128,50 @@ func everything() *cluster {
 			"ca.crt": []byte(certificate), "client_id": []byte("receipts"),
 		}},
 		&corev1.ConfigMap{ObjectMeta: meta("ca"), Data: map[string]string{"ca.crt": certificate}},
+		tlsSecret("pair", newPair(noon.Add(-time.Hour), noon.Add(time.Hour))),
+		serviceAccount("graph", entra+", https://sts.example.com"),
+		&corev1.Secret{ObjectMeta: meta("user"), Data: map[string][]byte{
+			"assertion": []byte(grantCanary), "actor": []byte(actorCanary), "client_id": []byte("refunds"),
+		}},
 	}}
+}
+
+func tlsSecret(name string, p pemPair) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: meta(name), Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+		corev1.TLSCertKey: p.certificates, corev1.TLSPrivateKeyKey: p.key,
+	}}
+}
+
+// serviceAccount consents to the audiences.
+func serviceAccount(name, audiences string) *corev1.ServiceAccount {
+	a := &corev1.ServiceAccount{ObjectMeta: meta(name)}
+	a.Annotations = map[string]string{stsv1alpha1.AnnotationAllowedAudiences: audiences}
+	return a
+}
+
+// pemPair is a key and its certificate as a kubernetes.io/tls Secret holds them.
+type pemPair struct{ certificates, key []byte }
+
+// newPair is a pair on P-256 whose certificate signs itself.
+func newPair(from, until time.Time) pemPair {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return pemPair{selfSigned(key, from, until), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})}
+}
+
+func selfSigned(key crypto.Signer, from, until time.Time) []byte {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: until}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 // newIssuer is an issuer with a client secret. Changes are made to it in order.
@@ -150,10 +211,46 @@ func withProxy(url stsv1alpha1.ProxyURL) func(*stsv1alpha1.IssuerSpec) {
 
 func withoutCredential(i *stsv1alpha1.IssuerSpec) { i.Credential = nil }
 
+func withCredential(c *stsv1alpha1.Credential) func(*stsv1alpha1.IssuerSpec) {
+	return func(i *stsv1alpha1.IssuerSpec) { i.Credential = c }
+}
+
+func keyPairOf(name stsv1alpha1.ObjectName) *stsv1alpha1.Credential {
+	return &stsv1alpha1.Credential{PrivateKeyJWT: &stsv1alpha1.PrivateKeyJWTCredential{SecretRef: stsv1alpha1.SecretRef{Name: name}}}
+}
+
+func clientCertificateOf(name stsv1alpha1.ObjectName) *stsv1alpha1.Credential {
+	return &stsv1alpha1.Credential{TLSClientAuth: &stsv1alpha1.TLSClientAuthCredential{SecretRef: stsv1alpha1.SecretRef{Name: name}}}
+}
+
+func federatedBy(name stsv1alpha1.ObjectName, audience string) *stsv1alpha1.Credential {
+	return &stsv1alpha1.Credential{Federated: &stsv1alpha1.FederatedCredential{
+		ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: name}, Audience: audience,
+	}}
+}
+
+// resolverOf reads from a cluster at noon.
+func resolverOf(c *cluster) credential.Resolver {
+	return credential.Resolver{Reader: c, Now: func() time.Time { return noon }}
+}
+
+// anyones is a grant which trades nothing, and which this client may use.
+func anyones(issuer *stsv1alpha1.IssuerSpec) *stsv1alpha1.Grant {
+	if issuer.Credential != nil {
+		return nil
+	}
+	return &stsv1alpha1.Grant{Type: stsv1alpha1.GrantDeviceCode, DeviceCode: &stsv1alpha1.DeviceCodeGrant{}}
+}
+
 // resolve wants a credential.
 func resolve(t *testing.T, c *cluster, issuer *stsv1alpha1.IssuerSpec) *credential.Credential {
 	t.Helper()
-	got, problem, err := credential.Resolver{Reader: c}.Resolve(t.Context(), credential.Inline(namespace), issuer, nil)
+	return resolveGrant(t, c, issuer, anyones(issuer))
+}
+
+func resolveGrant(t *testing.T, c *cluster, issuer *stsv1alpha1.IssuerSpec, grant *stsv1alpha1.Grant) *credential.Credential {
+	t.Helper()
+	got, problem, err := resolverOf(c).Resolve(t.Context(), credential.Inline(namespace), issuer, grant)
 	if problem != nil || err != nil {
 		t.Fatalf("Resolve = %v, %v; want a credential", problem, err)
 	}
@@ -163,7 +260,12 @@ func resolve(t *testing.T, c *cluster, issuer *stsv1alpha1.IssuerSpec) *credenti
 // refuse wants a problem.
 func refuse(t *testing.T, r credential.Resolver, issuer *stsv1alpha1.IssuerSpec) credential.Problem {
 	t.Helper()
-	got, problem, err := r.Resolve(t.Context(), credential.Inline(namespace), issuer, nil)
+	return refuseGrant(t, r, issuer, anyones(issuer))
+}
+
+func refuseGrant(t *testing.T, r credential.Resolver, issuer *stsv1alpha1.IssuerSpec, grant *stsv1alpha1.Grant) credential.Problem {
+	t.Helper()
+	got, problem, err := r.Resolve(t.Context(), credential.Inline(namespace), issuer, grant)
 	if got != nil || problem == nil || err != nil {
 		t.Fatalf("Resolve = %v, %v, %v; want a problem alone", got, problem, err)
 	}

@@ -76,7 +76,7 @@ func TestNoProblemShowsAValue(t *testing.T) {
 		"longer than an id": strings.Repeat(secretCanary, 20),
 	} {
 		s := &corev1.Secret{ObjectMeta: meta("ca"), Data: map[string][]byte{"ca.crt": []byte(value)}}
-		resolver := credential.Resolver{Reader: &cluster{objects: []client.Object{s}}}
+		resolver := resolverOf(&cluster{objects: []client.Object{s}})
 		t.Run("a trust root "+name, func(t *testing.T) {
 			wantNoCanary(t, fmt.Sprintf("%+v", refuse(t, resolver, newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleSecret)))))
 		})

@@ -22,9 +22,6 @@ func TestResolveReadsWhatIsReferredToAndNothingElse(t *testing.T) {
 		change change
 	}
 	same := func(*stsv1alpha1.IssuerSpec) {}
-	credentialOf := func(c *stsv1alpha1.Credential) change {
-		return func(i *stsv1alpha1.IssuerSpec) { i.Credential = c }
-	}
 	clients := []choice{
 		{"a client identifier", same},
 		{"a client identifier out of the credential's Secret", withClientIDOf("app", "client_id")},
@@ -34,10 +31,10 @@ func TestResolveReadsWhatIsReferredToAndNothingElse(t *testing.T) {
 	credentials := []choice{
 		{"no credential", withoutCredential},
 		{"a client secret", same},
-		{"a client secret out of the trust root's Secret", credentialOf(clientSecret("ca", "client_id"))},
-		{"a key pair", credentialOf(&stsv1alpha1.Credential{PrivateKeyJWT: &stsv1alpha1.PrivateKeyJWTCredential{SecretRef: stsv1alpha1.SecretRef{Name: "app"}}})},
-		{"a client certificate", credentialOf(&stsv1alpha1.Credential{TLSClientAuth: &stsv1alpha1.TLSClientAuthCredential{SecretRef: stsv1alpha1.SecretRef{Name: "app"}}})},
-		{"a service account", credentialOf(&stsv1alpha1.Credential{Federated: &stsv1alpha1.FederatedCredential{ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: "app"}}})},
+		{"a client secret out of the trust root's Secret", withCredential(clientSecret("ca", "client_id"))},
+		{"a key pair", withCredential(keyPairOf("pair"))},
+		{"a client certificate", withCredential(clientCertificateOf("pair"))},
+		{"a service account", withCredential(federatedBy("graph", ""))},
 	}
 	roots := []choice{
 		{"the system's trust roots", same},
@@ -90,7 +87,7 @@ func TestNoOtherNamespaceIsEverRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.read = nil
-			got := refuse(t, credential.Resolver{Reader: c}, issuer)
+			got := refuse(t, resolverOf(c), issuer)
 			if got.Reason != stsv1alpha1.ReasonCredentialNotFound {
 				t.Errorf("the reason is %s, want %s", got.Reason, stsv1alpha1.ReasonCredentialNotFound)
 			}

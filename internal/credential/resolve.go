@@ -3,9 +3,10 @@
 
 // Package credential turns a reference in the API into a credential and its identity.
 //
-// Secrets and ConfigMaps are read when a token is due, straight from the API server, and never
-// kept: the operator's memory doesn't grow with other people's Secrets. Every reference is local
-// to the namespace that the caller names.
+// Secrets, ConfigMaps and ServiceAccounts are read when a token is due, straight from the API
+// server, and never kept: the operator's memory doesn't grow with other people's Secrets. Every
+// reference is local to a namespace that the caller names. Resolving asks nobody for a token; a
+// service account's is minted just before the call that needs it.
 package credential
 
 import (
@@ -13,6 +14,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,47 +22,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
-	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
 )
 
-// Credential is a client's identity at an STS, ready for use. Its secret redacts itself.
-type Credential struct {
-	// ClientID is the client identifier. It is to be sent, not shown: a clientIDRef may point at the
-	// wrong key, and then this is a secret.
-	ClientID string
-	// Secret is the client secret; empty for a public client.
-	Secret sts.Sensitive
-	// Method is how the secret travels; empty when the spec leaves it to the STS's metadata.
-	Method sts.AuthMethod
-	// Transport is how the STS is reached: trust root and proxy.
-	Transport sts.Transport
-	// Identity is UID and resourceVersion of every object that was read. It changes when any of
-	// them does, and says nothing of their content.
-	Identity string
-	// Description names the object and key of the secret, for a remedy: "Secret payments/graph-app
-	// key client_secret".
-	Description string
-
-	// Hidden are the values that were read from Secrets, the client identifier among them where it
-	// was. They are sent, and shown nowhere.
-	Hidden []sts.Sensitive
-
-	consents []consent
-}
-
-// Problem is why a reference can't be turned into a credential: a reason of api/v1alpha1 and a
-// sentence that says what to do. It is an outcome for the user's eyes, not an error.
-type Problem struct {
-	Reason  string
-	Message string
-}
-
-// Resolver reads what issuers refer to.
+// Resolver reads what issuers and grants refer to.
 type Resolver struct {
 	// Reader reads from the API server itself, not from a cache: what it reads is as new as the
 	// event that asked for it.
 	Reader client.Reader
+	// Now tells which certificates and assertions have expired. It must be set.
+	Now func() time.Time
 	// RequireAllowedHosts refuses a Secret whose owner didn't say where its content may go.
 	RequireAllowedHosts bool
 }
@@ -68,14 +39,25 @@ type Resolver struct {
 // Resolve reads the credential of an issuer, and what a grant trades; a nil grant is that of client
 // credentials, which trades nothing. One of the three results is set; the error is the Kubernetes
 // API's alone.
-func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.IssuerSpec, _ *stsv1alpha1.Grant) (*Credential, *Problem, error) {
-	read := &reading{reader: r.Reader, namespace: site.IssuerNamespace, secrets: map[stsv1alpha1.ObjectName]*corev1.Secret{}}
-	c := &Credential{ClientID: issuer.ClientID}
-	steps := []func(context.Context, *Credential, *stsv1alpha1.IssuerSpec) (*Problem, error){
-		read.clientID, read.clientSecret, read.transport,
+func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.IssuerSpec, grant *stsv1alpha1.Grant) (*Credential, *Problem, error) {
+	if problem := required(site, issuer, grant); problem != nil {
+		return nil, problem, nil
 	}
-	for _, step := range steps {
-		if problem, err := step(ctx, c, issuer); problem != nil || err != nil {
+	read := &reading{
+		reader:   r.Reader,
+		now:      r.Now,
+		secrets:  map[types.NamespacedName]*corev1.Secret{},
+		accounts: map[types.NamespacedName]*corev1.ServiceAccount{},
+	}
+	c := &Credential{ClientID: issuer.ClientID}
+	issuers, requests := place{read, site.IssuerNamespace}, place{read, site.Namespace}
+	for _, step := range []func() (*Problem, error){
+		func() (*Problem, error) { return issuers.clientID(ctx, c, issuer) },
+		func() (*Problem, error) { return issuers.proof(ctx, c, issuer.Credential, site.Issuer+".credential") },
+		func() (*Problem, error) { return issuers.transport(ctx, c, issuer, site.Issuer+".tls.caBundle") },
+		func() (*Problem, error) { return requests.trade(ctx, c, grant) },
+	} {
+		if problem, err := step(); problem != nil || err != nil {
 			return nil, problem, err
 		}
 	}
@@ -88,119 +70,137 @@ func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.Is
 	return c, nil, nil
 }
 
+// required says that a grant is for clients alone that prove who they are: RFC 6749 section 4.4 for
+// client credentials, and Entra likewise on behalf of. The schema sees that of an issuer in the
+// request, and not through an issuerRef.
+func required(site Site, issuer *stsv1alpha1.IssuerSpec, grant *stsv1alpha1.Grant) *Problem {
+	if issuer.Credential != nil {
+		return nil
+	}
+	kind := stsv1alpha1.GrantClientCredentials
+	if grant != nil {
+		kind = grant.Type
+	}
+	if kind != stsv1alpha1.GrantClientCredentials && kind != stsv1alpha1.GrantOnBehalfOf {
+		return nil
+	}
+	return problem(stsv1alpha1.ReasonCredentialRequired,
+		"The grant %s is for a client that proves who it is (RFC 6749 section 4.4), and the issuer has no credential. Set %s.credential.", kind, site.Issuer)
+}
+
 // reading is one resolution. It reads each object once, so that client identifier and secret out of
 // one Secret belong together, and remembers the version of each.
 type reading struct {
-	reader    client.Reader
+	reader   client.Reader
+	now      func() time.Time
+	versions []string
+	secrets  map[types.NamespacedName]*corev1.Secret
+	accounts map[types.NamespacedName]*corev1.ServiceAccount
+}
+
+// place is a namespace in which references are looked up.
+type place struct {
+	*reading
+
 	namespace string
-	versions  []string
-	secrets   map[stsv1alpha1.ObjectName]*corev1.Secret
 }
 
 // maxClientID is what the schema allows in spec.issuer.clientID: an identifier stands in conditions
 // and in the throttle ConfigMap, which has to have room for everybody's.
 const maxClientID = 256
 
-func (r *reading) clientID(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
+func (p place) clientID(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
 	if issuer.ClientIDRef == nil {
 		return nil, nil
 	}
-	value, problem, err := r.sent(ctx, c, *issuer.ClientIDRef)
+	value, problem, err := p.sent(ctx, c, *issuer.ClientIDRef)
 	switch {
 	case problem != nil || err != nil:
 		return problem, err
 	case len(value) > maxClientID:
-		return invalid("%s is longer than %d characters. Put the client identifier there.", r.describe(*issuer.ClientIDRef), maxClientID), nil
+		return invalid("%s is longer than %d characters. Put the client identifier there.", p.describe(*issuer.ClientIDRef), maxClientID), nil
 	}
 	c.ClientID = value
 	return nil, nil
 }
 
-func (r *reading) clientSecret(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
-	if issuer.Credential == nil || issuer.Credential.ClientSecret == nil {
+// proof reads what the client proves itself with. The field names it in the spec.
+func (p place) proof(ctx context.Context, c *Credential, held *stsv1alpha1.Credential, field string) (*Problem, error) {
+	switch {
+	case held == nil:
 		return nil, nil
+	case held.ClientSecret != nil:
+		return p.clientSecret(ctx, c, held.ClientSecret)
+	case held.PrivateKeyJWT != nil:
+		return p.privateKeyJWT(ctx, c, held.PrivateKeyJWT)
+	case held.TLSClientAuth != nil:
+		return p.tlsClientAuth(ctx, c, held.TLSClientAuth)
+	case held.Federated != nil:
+		return p.federated(ctx, c, held.Federated, field+".federated.audience")
 	}
-	ref := issuer.Credential.ClientSecret.SecretRef
-	value, problem, err := r.sent(ctx, c, ref)
+	return nil, nil
+}
+
+func (p place) clientSecret(ctx context.Context, c *Credential, held *stsv1alpha1.ClientSecretCredential) (*Problem, error) {
+	value, problem, err := p.sent(ctx, c, held.SecretRef)
 	if problem != nil || err != nil {
 		return problem, err
 	}
 	c.Secret = sts.Sensitive(value)
-	c.Method = sts.AuthMethod(issuer.Credential.ClientSecret.Method)
-	c.Description = r.describe(ref)
+	c.Method = sts.AuthMethod(held.Method)
+	c.Description = p.describe(held.SecretRef)
 	return nil, nil
 }
 
 // sent reads a value that goes to the STS, and what its owner says of that.
-func (r *reading) sent(ctx context.Context, c *Credential, ref stsv1alpha1.SecretKeyRef) (string, *Problem, error) {
-	s, problem, err := r.secret(ctx, ref.Name)
+func (p place) sent(ctx context.Context, c *Credential, ref stsv1alpha1.SecretKeyRef) (string, *Problem, error) {
+	s, problem, err := p.secret(ctx, ref.Name)
 	if problem != nil || err != nil {
 		return "", problem, err
 	}
-	c.consents = append(c.consents, consentOf(r.describe(ref), s))
-	value, problem := r.text(s, ref)
+	c.consents = append(c.consents, consentOf(p.describe(ref), sentTo, s))
+	value, problem := p.text(s, ref)
 	if problem == nil {
 		c.Hidden = append(c.Hidden, sts.Sensitive(value))
 	}
 	return value, problem, nil
 }
 
-// Redact returns the error without the hidden values.
-func (c *Credential) Redact(e *oautherr.Error) *oautherr.Error {
-	values := make([]string, len(c.Hidden))
-	for i, value := range c.Hidden {
-		values[i] = value.Reveal()
-	}
-	return e.Redact(values...)
-}
-
-func (r *reading) describe(ref stsv1alpha1.SecretKeyRef) string { return describe(r.namespace, ref) }
-
-func describe(namespace string, ref stsv1alpha1.SecretKeyRef) string {
-	return fmt.Sprintf("Secret %s/%s key %s", namespace, ref.Name, ref.Key)
-}
-
-// ClientName is the client of an issuer as it may be shown: the identifier that stands in the spec, or
-// the Secret and key that hold it, where a wrong key would have a secret shown.
-func ClientName(namespace string, issuer *stsv1alpha1.IssuerSpec) string {
-	if issuer.ClientIDRef == nil {
-		return issuer.ClientID
-	}
-	return "in " + describe(namespace, *issuer.ClientIDRef)
-}
+func (p place) describe(ref stsv1alpha1.SecretKeyRef) string { return describe(p.namespace, ref) }
 
 // text is a key's value, which has to be printable ASCII: RFC 6749 appendix A allows no more in a
-// client identifier and a client secret. The usual offender is a line feed at the end, from echo
-// where printf was meant; the STS would only say that the secret is wrong.
-func (r *reading) text(s *corev1.Secret, ref stsv1alpha1.SecretKeyRef) (string, *Problem) {
+// client identifier, a client secret and a token. The usual offender is a line feed at the end, from
+// echo where printf was meant; the STS would only say that the secret is wrong.
+func (p place) text(s *corev1.Secret, ref stsv1alpha1.SecretKeyRef) (string, *Problem) {
 	value, there := s.Data[string(ref.Key)]
 	switch {
 	case !there:
-		return "", r.missingKey("Secret", string(ref.Name), string(ref.Key))
+		return "", p.missingKey("Secret", string(ref.Name), string(ref.Key))
 	case len(value) == 0:
-		return "", invalid("%s is empty. Put the value there.", r.describe(ref))
+		return "", invalid("%s is empty. Put the value there.", p.describe(ref))
 	case strings.TrimRight(string(value), "\r\n") != string(value):
-		return "", invalid("%s ends in a line feed, which isn't part of the value. Write it without one, as printf does and echo doesn't.", r.describe(ref))
+		return "", invalid("%s ends in a line feed, which isn't part of the value. Write it without one, as printf does and echo doesn't.", p.describe(ref))
 	case !printable(value):
-		return "", invalid("%s holds bytes that are no printable ASCII (RFC 6749 appendix A). Put the value there as the STS showed it.", r.describe(ref))
+		return "", invalid("%s holds bytes that are no printable ASCII (RFC 6749 appendix A). Put the value there as the STS showed it.", p.describe(ref))
 	}
 	return string(value), nil
 }
 
-func (r *reading) transport(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec) (*Problem, error) {
+// transport reads how the STS is reached. The field names a trust root that stands in the spec.
+func (p place) transport(ctx context.Context, c *Credential, issuer *stsv1alpha1.IssuerSpec, field string) (*Problem, error) {
 	c.Transport.ProxyURL = string(issuer.ProxyURL)
 	if issuer.TLS == nil {
 		return nil, nil
 	}
-	bundle, from := issuer.TLS.CABundle, "spec.issuer.tls.caBundle"
+	bundle, from := issuer.TLS.CABundle, field
 	if ref := issuer.TLS.CABundleRef; ref != nil {
 		var problem *Problem
 		var err error
-		bundle, problem, err = r.bundle(ctx, *ref)
+		bundle, problem, err = p.bundle(ctx, *ref)
 		if problem != nil || err != nil {
 			return problem, err
 		}
-		from = fmt.Sprintf("%s %s/%s key %s", ref.Kind, r.namespace, ref.Name, ref.Key)
+		from = fmt.Sprintf("%s %s/%s key %s", ref.Kind, p.namespace, ref.Name, ref.Key)
 	}
 	// A pool that swallowed nothing would silently trust nobody, and one that fell back to the
 	// system's roots would trust more than was asked for.
@@ -211,66 +211,70 @@ func (r *reading) transport(ctx context.Context, c *Credential, issuer *stsv1alp
 	return nil, nil
 }
 
-func (r *reading) bundle(ctx context.Context, ref stsv1alpha1.CABundleRef) ([]byte, *Problem, error) {
+func (p place) bundle(ctx context.Context, ref stsv1alpha1.CABundleRef) ([]byte, *Problem, error) {
 	name, key := string(ref.Name), string(ref.Key)
 	if ref.Kind == stsv1alpha1.CABundleSecret {
-		s, problem, err := r.secret(ctx, ref.Name)
+		s, problem, err := p.secret(ctx, ref.Name)
 		if problem != nil || err != nil {
 			return nil, problem, err
 		}
 		if value, there := s.Data[key]; there {
 			return value, nil, nil
 		}
-		return nil, r.missingKey("Secret", name, key), nil
+		return nil, p.missingKey("Secret", name, key), nil
 	}
 	m := &corev1.ConfigMap{}
-	if problem, err := r.get(ctx, "ConfigMap", name, m); problem != nil || err != nil {
+	if problem, err := p.get(ctx, "ConfigMap", p.key(ref.Name), m); problem != nil || err != nil {
 		return nil, problem, err
 	}
+	p.versions = append(p.versions, version(m))
 	if value, there := m.Data[key]; there {
 		return []byte(value), nil, nil
 	}
 	if value, there := m.BinaryData[key]; there {
 		return value, nil, nil
 	}
-	return nil, r.missingKey("ConfigMap", name, key), nil
+	return nil, p.missingKey("ConfigMap", name, key), nil
 }
 
-func (r *reading) secret(ctx context.Context, name stsv1alpha1.ObjectName) (*corev1.Secret, *Problem, error) {
-	if s, read := r.secrets[name]; read {
+func (p place) secret(ctx context.Context, name stsv1alpha1.ObjectName) (*corev1.Secret, *Problem, error) {
+	key := p.key(name)
+	if s, read := p.secrets[key]; read {
 		return s, nil, nil
 	}
 	s := &corev1.Secret{}
-	if problem, err := r.get(ctx, "Secret", string(name), s); problem != nil || err != nil {
+	if problem, err := p.get(ctx, "Secret", key, s); problem != nil || err != nil {
 		return nil, problem, err
 	}
-	r.secrets[name] = s
+	p.secrets[key] = s
+	p.versions = append(p.versions, version(s))
 	return s, nil, nil
 }
 
-func (r *reading) get(ctx context.Context, kind, name string, into client.Object) (*Problem, error) {
-	err := r.reader.Get(ctx, types.NamespacedName{Namespace: r.namespace, Name: name}, into)
+func (p place) key(name stsv1alpha1.ObjectName) types.NamespacedName {
+	return types.NamespacedName{Namespace: p.namespace, Name: string(name)}
+}
+
+func (p place) missingKey(kind, name, key string) *Problem {
+	return notFound("%s %s/%s has no key %s. Add it; the request goes on by itself.", kind, p.namespace, name, key)
+}
+
+func (r *reading) get(ctx context.Context, kind string, key types.NamespacedName, into client.Object) (*Problem, error) {
+	err := r.reader.Get(ctx, key, into)
 	switch {
 	case apierrors.IsNotFound(err):
-		return notFound("%s %s/%s doesn't exist. Create it; the request goes on by itself.", kind, r.namespace, name), nil
+		return missing(kind, key), nil
 	case err != nil:
-		return nil, fmt.Errorf("reading %s %s/%s: %w", kind, r.namespace, name, err)
+		return nil, fmt.Errorf("reading %s %s: %w", kind, key, err)
 	}
-	r.versions = append(r.versions, fmt.Sprintf("%s/%s", into.GetUID(), into.GetResourceVersion()))
 	return nil, nil
 }
 
-func (r *reading) missingKey(kind, name, key string) *Problem {
-	return notFound("%s %s/%s has no key %s. Add it; the request goes on by itself.", kind, r.namespace, name, key)
+func missing(kind string, key types.NamespacedName) *Problem {
+	return notFound("%s %s doesn't exist. Create it; the request goes on by itself.", kind, key)
 }
 
-func notFound(format string, args ...any) *Problem {
-	return &Problem{Reason: stsv1alpha1.ReasonCredentialNotFound, Message: fmt.Sprintf(format, args...)}
-}
-
-func invalid(format string, args ...any) *Problem {
-	return &Problem{Reason: stsv1alpha1.ReasonCredentialInvalid, Message: fmt.Sprintf(format, args...)}
-}
+func version(o client.Object) string { return fmt.Sprintf("%s/%s", o.GetUID(), o.GetResourceVersion()) }
 
 func printable(value []byte) bool {
 	for _, b := range value {

@@ -23,12 +23,13 @@ import (
 
 func TestResolve(t *testing.T) {
 	const appRead, caRead = "uid-of-app/7", "uid-of-ca/7"
+	signIn := sts.Grant{Type: sts.GrantDeviceCode}
 	hidden := func(values ...sts.Sensitive) []sts.Sensitive { return values }
 	tests := map[string]struct {
 		issuer *stsv1alpha1.IssuerSpec
 		want   credential.Credential
 	}{
-		"a public client reads nothing": {newIssuer(withoutCredential), credential.Credential{ClientID: "orders"}},
+		"a public client reads nothing": {newIssuer(withoutCredential), credential.Credential{ClientID: "orders", Grant: signIn}},
 		"a client secret": {newIssuer(), credential.Credential{
 			ClientID: "orders", Secret: secretCanary, Identity: appRead, Description: "Secret payments/app key client_secret",
 			Hidden: hidden(secretCanary),
@@ -49,19 +50,19 @@ func TestResolve(t *testing.T) {
 			Hidden: hidden("invoices", secretCanary),
 		}},
 		"a public client's identifier out of a Secret": {newIssuer(withoutCredential, withClientIDOf("other", "appId")), credential.Credential{
-			ClientID: "invoices", Identity: "uid-of-other/7", Hidden: hidden("invoices"),
+			ClientID: "invoices", Grant: signIn, Identity: "uid-of-other/7", Hidden: hidden("invoices"),
 		}},
 		"a trust root that is spelled out": {newIssuer(withoutCredential, withInlineCA(certificate)), credential.Credential{
-			ClientID: "orders", Transport: sts.Transport{RootCAs: []byte(certificate)},
+			ClientID: "orders", Grant: signIn, Transport: sts.Transport{RootCAs: []byte(certificate)},
 		}},
 		"a trust root out of a ConfigMap": {newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleConfigMap)), credential.Credential{
-			ClientID: "orders", Transport: sts.Transport{RootCAs: []byte(certificate)}, Identity: caRead,
+			ClientID: "orders", Grant: signIn, Transport: sts.Transport{RootCAs: []byte(certificate)}, Identity: caRead,
 		}},
 		"a trust root out of a Secret": {newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleSecret)), credential.Credential{
-			ClientID: "orders", Transport: sts.Transport{RootCAs: []byte(certificate)}, Identity: caRead,
+			ClientID: "orders", Grant: signIn, Transport: sts.Transport{RootCAs: []byte(certificate)}, Identity: caRead,
 		}},
 		"a proxy": {newIssuer(withoutCredential, withProxy("http://proxy.example.com:3128")), credential.Credential{
-			ClientID: "orders", Transport: sts.Transport{ProxyURL: "http://proxy.example.com:3128"},
+			ClientID: "orders", Grant: signIn, Transport: sts.Transport{ProxyURL: "http://proxy.example.com:3128"},
 		}},
 	}
 	for name, test := range tests {
@@ -154,7 +155,7 @@ func TestAReferenceThatCannotBeUsedIsAProblem(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := refuse(t, credential.Resolver{Reader: test.cluster}, test.issuer)
+			got := refuse(t, resolverOf(test.cluster), test.issuer)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("the problem (-want +got):\n%s", diff)
 			}
@@ -201,7 +202,7 @@ func TestAnErrorOfTheAPIServerIsAnError(t *testing.T) {
 			"ConfigMap payments/ca": newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleConfigMap)),
 		} {
 			t.Run(name+" about "+object, func(t *testing.T) {
-				got, problem, err := credential.Resolver{Reader: &cluster{fails: fails}}.Resolve(t.Context(), credential.Inline(namespace), issuer, nil)
+				got, problem, err := resolverOf(&cluster{fails: fails}).Resolve(t.Context(), credential.Inline(namespace), issuer, anyones(issuer))
 				if got != nil || problem != nil || !errors.Is(err, fails) {
 					t.Fatalf("Resolve = %v, %v, %v; want the API server's error alone", got, problem, err)
 				}

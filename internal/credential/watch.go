@@ -37,8 +37,8 @@ const (
 	restartReset  = 10 * time.Minute
 )
 
-// Watch is a source of reconcile requests: it sees every change of a Secret or ConfigMap, as
-// metadata, and keeps nothing of it. An informer would hold the metadata of every Secret in the
+// Watch is a source of reconcile requests: it sees every change of a Secret, ConfigMap or
+// ServiceAccount, whose consent is an annotation, as metadata, and keeps nothing of it. An informer would hold the metadata of every Secret in the
 // cluster (cert-manager#4722, vault-secrets-operator#969), though only the event matters: whoever
 // needs the content reads it when a token is due.
 type Watch struct {
@@ -57,8 +57,9 @@ type Watch struct {
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 var watched = map[string]schema.GroupVersionResource{
-	"Secret":    corev1.SchemeGroupVersion.WithResource("secrets"),
-	"ConfigMap": corev1.SchemeGroupVersion.WithResource("configmaps"),
+	"Secret":         corev1.SchemeGroupVersion.WithResource("secrets"),
+	"ConfigMap":      corev1.SchemeGroupVersion.WithResource("configmaps"),
+	"ServiceAccount": corev1.SchemeGroupVersion.WithResource("serviceaccounts"),
 }
 
 // Start begins to watch and returns at once, as a controller asks of its sources.

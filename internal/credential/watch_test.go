@@ -208,13 +208,15 @@ var (
 	unsettled          = []string{"orders/unsettled"}
 	affectedBySecret   = []string{"payments/one of Secret/app", "payments/other of Secret/app"}
 	affectedByCABundle = []string{"payments/one of ConfigMap/app", "payments/other of ConfigMap/app"}
+	affectedByConsent  = []string{"payments/one of ServiceAccount/app", "payments/other of ServiceAccount/app"}
 )
 
 func TestAWatchBeginsAtThePresentWithWhatIsUnsettled(t *testing.T) {
 	tests := map[string]struct{ namespaces, want []string }{
-		"everywhere": {nil, []string{"configmaps from 100", "secrets from 100"}},
+		"everywhere": {nil, []string{"configmaps from 100", "secrets from 100", "serviceaccounts from 100"}},
 		"in the namespaces that are served": {[]string{"orders", "payments"}, []string{
 			"configmaps in orders from 100", "configmaps in payments from 100", "secrets in orders from 100", "secrets in payments from 100",
+			"serviceaccounts in orders from 100", "serviceaccounts in payments from 100",
 		}},
 	}
 	for name, test := range tests {
@@ -234,13 +236,14 @@ func TestAnEventEnqueuesWhomItAffects(t *testing.T) {
 		kind  watch.EventType
 		want  []string
 	}{
-		"a Secret that comes":        {"secrets", watch.Added, affectedBySecret},
-		"a Secret that changes":      {"secrets", watch.Modified, affectedBySecret},
-		"a Secret that goes":         {"secrets", watch.Deleted, affectedBySecret},
-		"a ConfigMap that comes":     {"configmaps", watch.Added, affectedByCABundle},
-		"a ConfigMap that changes":   {"configmaps", watch.Modified, affectedByCABundle},
-		"a ConfigMap that goes":      {"configmaps", watch.Deleted, affectedByCABundle},
-		"a bookmark affects nothing": {"secrets", watch.Bookmark, nil},
+		"a Secret that comes":            {"secrets", watch.Added, affectedBySecret},
+		"a Secret that changes":          {"secrets", watch.Modified, affectedBySecret},
+		"a Secret that goes":             {"secrets", watch.Deleted, affectedBySecret},
+		"a ConfigMap that comes":         {"configmaps", watch.Added, affectedByCABundle},
+		"a ConfigMap that changes":       {"configmaps", watch.Modified, affectedByCABundle},
+		"a ConfigMap that goes":          {"configmaps", watch.Deleted, affectedByCABundle},
+		"a ServiceAccount that consents": {"serviceaccounts", watch.Modified, affectedByConsent},
+		"a bookmark affects nothing":     {"secrets", watch.Bookmark, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (w *world) start() {
 	p.reconciler = &controller.Reconciler{
 		Client:      p.cached(through),
 		Live:        through,
-		Credentials: credential.Resolver{Reader: through},
+		Credentials: credential.Resolver{Reader: through, Now: w.time.wall.Now},
 		STS:         p,
 		Flights: flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), w.time.wall, func(name types.NamespacedName) {
 			w.woken <- name

@@ -47,7 +47,8 @@ type GateStore interface {
 	Sync(ctx context.Context) error
 }
 
-// Reconciler keeps the Secret of each TokenRequest holding a valid token. Every field is required.
+// Reconciler keeps the Secret of each TokenRequest holding a valid token. Every field but
+// OperatorNamespace is required.
 //
 // One reconcile goes through the phases of tokenrequest_phases.go, which end in one outcome; the
 // status is computed from that and written at most once. A worker never waits for an STS: the call
@@ -74,6 +75,9 @@ type Reconciler struct {
 	Events events.EventRecorder
 	// Clock is the one clock.
 	Clock clock.PassiveClock
+	// OperatorNamespace is where the references of a ClusterTokenIssuer are looked up. Without it no
+	// ClusterTokenIssuer is served.
+	OperatorNamespace string
 }
 
 // Reconcile brings one request a step further.

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
-	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/schedule"
@@ -31,7 +30,7 @@ type phase func(context.Context, *attempt) (outcome, error)
 
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
-	for _, next := range []phase{r.observe, r.check, r.decide, r.contest, r.resolve, r.collect, r.decide, r.admit, r.ask} {
+	for _, next := range []phase{r.choose, r.observe, r.refuse, r.check, r.decide, r.contest, r.resolve, r.collect, r.decide, r.admit, r.ask} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
 		}
@@ -85,7 +84,7 @@ func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 // check refuses what the API knows and this version doesn't do, what the API server couldn't see is
 // wrong, and a Secret that can't be written. It does so at once, not when the next token is due.
 func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
-	if message := unsupported(a.request); message != "" {
+	if message := unsupported(a.request, a.issuer); message != "" {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonUnsupportedFeature, message: message}, nil
 	}
 	claims, ok := oautherr.DecodeClaims(string(a.request.Spec.Claims))
@@ -121,7 +120,7 @@ func conflict(a *attempt, holder string) outcome {
 
 // resolve reads the credential, whose version says what this attempt is.
 func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
-	c, problem, err := r.Credentials.Resolve(ctx, credential.Inline(a.request.Namespace), a.issuer, a.request.Spec.Grant)
+	c, problem, err := r.Credentials.Resolve(ctx, a.site, a.issuer, a.request.Spec.Grant)
 	switch {
 	case err != nil:
 		return outcome{}, err

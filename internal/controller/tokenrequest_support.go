@@ -9,17 +9,15 @@ import (
 
 // unsupported says what a spec asks for that the API knows and this version of the operator doesn't
 // do, and what to write instead; it is empty when everything is done.
-func unsupported(request *stsv1alpha1.TokenRequest) string {
+func unsupported(request *stsv1alpha1.TokenRequest, issuer *stsv1alpha1.IssuerSpec) string {
 	spec := &request.Spec
 	switch {
-	case spec.IssuerRef != nil:
-		return "This version of the operator doesn't serve spec.issuerRef yet. Write the issuer into spec.issuer."
 	case spec.Grant != nil && spec.Grant.Type != stsv1alpha1.GrantClientCredentials:
 		return "This version of the operator doesn't do the grant " + string(spec.Grant.Type) + " yet. Leave spec.grant out for client credentials."
 	case spec.Secret != nil && spec.Secret.Data != nil:
 		return "This version of the operator doesn't render spec.secret.data yet. Leave it out for the keys access_token, token_type, scope and expires_at."
 	}
-	return unsupportedCredential(spec.Issuer.Credential)
+	return unsupportedCredential(issuer.Credential)
 }
 
 func unsupportedCredential(c *stsv1alpha1.Credential) string {

@@ -3,10 +3,11 @@
 
 package v1alpha1
 
-// Condition types of a TokenRequest.
+// Condition types of a TokenRequest. Issuers have the first and the last two.
 const (
 	// ConditionReady is always there. True: the Secret holds a token that matches the spec and
-	// has not expired, whatever the last attempt did. False: it holds none.
+	// has not expired, whatever the last attempt did. False: it holds none. Of an issuer it says
+	// whether requests can use it, as far as that shows without a token; no request waits for it.
 	ConditionReady = "Ready"
 
 	// ConditionIssued is always there. It is the outcome of the last acquisition; False with
@@ -36,8 +37,13 @@ const (
 	// ReasonTokenIssued is Issued's reason after the STS gave a token.
 	ReasonTokenIssued = "TokenIssued"
 
-	// ReasonRetryScheduled is Reconciling's reason: the operator tries again by itself, at
-	// status.nextAttemptAt.
+	// ReasonIssuerVerified is Ready's reason of an issuer whose credential is there and may be sent
+	// to its STS, and whose metadata was found where it is needed. The STS alone knows whether it
+	// takes the credential: no token is asked for.
+	ReasonIssuerVerified = "IssuerVerified"
+
+	// ReasonRetryScheduled is Reconciling's reason: the operator tries again by itself, a request at
+	// status.nextAttemptAt, an issuer within minutes.
 	ReasonRetryScheduled = "RetryScheduled"
 )
 
@@ -56,13 +62,19 @@ const (
 	// type can't be changed in place. Correct spec.secret.
 	ReasonSecretInvalid = "SecretInvalid"
 
-	// ReasonIssuerNotReady surfaces when the issuer that issuerRef names is missing or invalid.
-	// Create or correct it.
+	// ReasonIssuerNotReady surfaces when the issuer that issuerRef names is missing or invalid, or of
+	// a kind that this operator doesn't serve. Create or correct it. A token that was issued before
+	// stays until it expires. An issuer whose own condition Ready is False stops nobody.
 	ReasonIssuerNotReady = "IssuerNotReady"
 
 	// ReasonIssuerNotAllowed surfaces when the ClusterTokenIssuer doesn't serve this namespace or
-	// doesn't allow what is asked. Ask for what is allowed, or have the issuer's owner allow it.
+	// doesn't allow what is asked. Ask for what is allowed, or have the issuer's owner allow it. A
+	// token that was issued before stays until it expires.
 	ReasonIssuerNotAllowed = "IssuerNotAllowed"
+
+	// ReasonSelectorInvalid surfaces at a ClusterTokenIssuer whose namespaceSelector can't be read.
+	// Correct it; until then it serves nobody.
+	ReasonSelectorInvalid = "SelectorInvalid"
 
 	// ReasonCredentialNotFound surfaces when a Secret, ConfigMap or key that the issuer refers to
 	// isn't there. Create it; the request goes on by itself.

@@ -143,7 +143,7 @@ type IssuerStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions of the issuer: Ready.
+	// conditions of the issuer: Ready always, Reconciling and Stalled while it isn't.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -177,6 +177,12 @@ type TokenIssuer struct {
 	// +kubebuilder:default={"observedGeneration":-1}
 	Status IssuerStatus `json:"status,omitempty"`
 }
+
+// Issuer is the STS and the client's identity there.
+func (i *TokenIssuer) Issuer() *IssuerSpec { return &i.Spec }
+
+// State is the status, to be read and changed.
+func (i *TokenIssuer) State() *IssuerStatus { return &i.Status }
 
 // TokenIssuerList is a list of TokenIssuers.
 //
@@ -246,6 +252,10 @@ type Allowance struct {
 	// defaultScopes lets a request name no scopes, and so take what the STS gives by default.
 	// +optional
 	DefaultScopes bool `json:"defaultScopes,omitempty"`
+
+	// claims lets a request send a claims challenge, whatever it asks for. Absent: none is sent.
+	// +optional
+	Claims bool `json:"claims,omitempty"`
 }
 
 // ClusterTokenIssuer shares an STS and a credential, kept in the operator's namespace, among the
@@ -275,6 +285,12 @@ type ClusterTokenIssuer struct {
 	// +kubebuilder:default={"observedGeneration":-1}
 	Status IssuerStatus `json:"status,omitempty"`
 }
+
+// Issuer is the STS and the client's identity there.
+func (i *ClusterTokenIssuer) Issuer() *IssuerSpec { return &i.Spec.IssuerSpec }
+
+// State is the status, to be read and changed.
+func (i *ClusterTokenIssuer) State() *IssuerStatus { return &i.Status }
 
 // ClusterTokenIssuerList is a list of ClusterTokenIssuers.
 //

@@ -14,8 +14,8 @@ import (
 const metricsIntroduction = `# Metrics
 
 What the operator measures itself. The replica that leads serves it, beside the metrics of controller-runtime. Labels
-have no other values than those that stand here, and none names a tenant, a client or a host; a series that isn't
-said to be absent at times is there from the start. [Conditions](conditions.md) explains the reasons among the outcomes.
+have no other values than those that stand here, and none names a tenant, a client or a host, but for ClusterTokenIssuers; a
+series that isn't said to be absent at times is there from the start. [Conditions](conditions.md) explains the reasons among the outcomes.
 `
 
 // metricsReference renders a section per family, so that each has an address.
@@ -25,6 +25,10 @@ func metricsReference(families []metrics.Family) string {
 	for _, family := range families {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n- Type: %s\n", family.Name, html(family.Help), family.Type)
 		for _, label := range family.Labels {
+			if label.Open != "" {
+				fmt.Fprintf(&b, "- Label `%s`: %s\n", label.Name, label.Open)
+				continue
+			}
 			fmt.Fprintf(&b, "- Label `%s`: `%s`\n", label.Name, strings.Join(label.Values, "`, `"))
 		}
 		if len(family.Buckets) > 0 {

@@ -205,9 +205,6 @@ var _ = Describe("What only the operator can see", func() {
 			}).Should(Succeed())
 			Expect(t.calls()).To(BeEmpty())
 		},
-		Entry("an issuer by reference", "spec.issuerRef", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Issuer, r.Spec.IssuerRef = nil, &stsv1alpha1.IssuerRef{Kind: stsv1alpha1.IssuerKindTokenIssuer, Name: "shared"}
-		}),
 		Entry("another grant", "the grant OnBehalfOf", func(r *stsv1alpha1.TokenRequest) {
 			r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantOnBehalfOf, OnBehalfOf: &stsv1alpha1.AssertionGrant{
 				Assertion: stsv1alpha1.TokenSource{SecretRef: &stsv1alpha1.SecretKeyRef{Name: "app", Key: "assertion"}}}}

@@ -27,9 +27,10 @@ import (
 // that what follows from it can be computed and tested without a cluster.
 type attempt struct {
 	request *stsv1alpha1.TokenRequest
-	issuer  *stsv1alpha1.IssuerSpec
 	now     time.Time
-	inputs  string
+
+	// Known from the request when the issuer stands there, else once it was looked up.
+	choice
 
 	// Known once the token Secret was looked at.
 	holding  secret.Holding
@@ -57,9 +58,14 @@ type attempt struct {
 }
 
 func newAttempt(request *stsv1alpha1.TokenRequest, now time.Time) *attempt {
-	a := &attempt{request: request, issuer: request.Spec.Issuer, now: now}
-	if a.issuer != nil {
-		a.inputs = secret.Inputs(a.issuer, &request.Spec)
+	a := &attempt{request: request, now: now}
+	if issuer := request.Spec.Issuer; issuer != nil {
+		a.choice = choice{
+			issuer: issuer,
+			site:   credential.Inline(request.Namespace),
+			realm:  "ns/" + request.Namespace,
+			inputs: secret.Inputs(issuer, &request.Spec),
+		}
 	}
 	return a
 }
@@ -83,6 +89,9 @@ func (a *attempt) looked() bool { return len(a.request.Status.Conditions) > 0 }
 
 // matches says that the Secret holds a token that was asked for as the spec asks now.
 func (a *attempt) matches() bool {
+	if a.issuer == nil {
+		return a.content.Intact && a.unchanged()
+	}
 	return a.content.Intact && secret.SameHash(a.content.Record.Inputs, a.inputs)
 }
 
@@ -186,6 +195,11 @@ func (a *attempt) identify() {
 	a.presented = "v1:" + version
 	a.attempted = a.asked() + version
 	a.flown = a.attempted
+	if a.grantType() != stsv1alpha1.GrantClientCredentials {
+		// What is traded is its namespace's own, also where those who share a ClusterTokenIssuer have
+		// named it alike.
+		a.flown = a.asked() + digest(version, a.request.Namespace)
+	}
 	if a.chained() {
 		a.flown = a.asked() + digest(version, string(a.request.UID))
 		a.attempted = a.asked() + digest(version, string(a.request.UID), a.grant.RefreshToken.Reveal(), a.grant.DeviceCode.Reveal())
@@ -203,8 +217,9 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// domain is the tenancy domain: no key of one namespace meets a key of another's.
-func (a *attempt) domain() string { return "ns/" + a.request.Namespace }
+// domain is the tenancy domain: no key of one namespace meets a key of another's, but for those that
+// share a ClusterTokenIssuer.
+func (a *attempt) domain() string { return a.realm }
 
 // flight is the attempt's key among the calls under way: identical attempts of one domain share one.
 // That of a chain stays the same from one token to the next, since a token that couldn't be published
@@ -277,7 +292,7 @@ func (a *attempt) authority() string {
 func (a *attempt) scopes() []string { return plain(a.request.Spec.Scopes) }
 
 // clientName is the client as it may be shown.
-func (a *attempt) clientName() string { return credential.ClientName(a.request.Namespace, a.issuer) }
+func (a *attempt) clientName() string { return credential.ClientName(a.site.IssuerNamespace, a.issuer) }
 
 // declared is the address that the issuer names: it stays the same whatever discovery tells.
 func (a *attempt) declared() string {
@@ -287,13 +302,13 @@ func (a *attempt) declared() string {
 // subject names the objects that a remedy points at.
 func (a *attempt) subject() oautherr.Subject {
 	if a.issuer == nil {
-		return oautherr.Subject{Request: "TokenRequest " + a.key().String()}
+		return oautherr.Subject{Request: "TokenRequest " + a.key().String(), Issuer: a.issuerName()}
 	}
 	s := oautherr.Subject{
 		Host:      host(cmp.Or(a.endpoint, a.declared())),
 		ClientID:  a.clientName(),
 		Request:   "TokenRequest " + a.key().String(),
-		Issuer:    "spec.issuer",
+		Issuer:    a.issuerName(),
 		Authority: a.declared(),
 		Scopes:    strings.Join(a.scopes(), " "),
 		Grant:     a.userGrant(),

@@ -33,12 +33,14 @@ func TestFactsHoldAFailureOnlyAgainstTheVerySameAttempt(t *testing.T) {
 		{"nothing failed", given(), false, false},
 		{"the same again", given(failed), true, true},
 		{"a new version of the credential", given(failed, func(a *attempt) {
-			a.identify(&credential.Credential{ClientID: "app", Identity: "uid/2"})
+			a.credential = &credential.Credential{ClientID: "app", Identity: "uid/2"}
+			a.identify()
 		}), true, false},
 		{"another trust root", given(failed, func(a *attempt) {
-			a.identify(&credential.Credential{ClientID: "app", Identity: "uid/1", Transport: sts.Transport{ProxyURL: "http://proxy:3128"}})
+			a.credential = &credential.Credential{ClientID: "app", Identity: "uid/1", Transport: sts.Transport{ProxyURL: "http://proxy:3128"}}
+			a.identify()
 		}), true, false},
-		{"another spec", given(failed, func(a *attempt) { a.inputs = "v1:another"; a.identify(a.credential) }), false, false},
+		{"another spec", given(failed, func(a *attempt) { a.inputs = "v1:another"; a.identify() }), false, false},
 		{"a status without its conditions", given(failed, func(a *attempt) { a.request.Status.Conditions = nil }), true, false},
 		{"before the credential is read", given(failed, func(a *attempt) { a.attempted = "" }), true, false},
 	} {
@@ -54,8 +56,27 @@ func TestFactsHoldAFailureOnlyAgainstTheVerySameAttempt(t *testing.T) {
 func TestGatesOfTwoNamespacesNeverMeet(t *testing.T) {
 	mine, theirs := given(), given()
 	theirs.request.Namespace = "attacker"
+	theirs.choice = newAttempt(theirs.request, noon).choice
 	if mine.gate().Domain == theirs.gate().Domain || mine.flight() == theirs.flight() {
 		t.Error("two namespaces share a gate or a flight")
+	}
+}
+
+// Those who share an issuer share what it asks for, and never what each of them trades.
+func TestNamespacesThatShareAnIssuerMeetAtItsGates(t *testing.T) {
+	of := func(namespace string, grant stsv1alpha1.GrantType) *attempt {
+		return given(func(a *attempt) {
+			a.request.Namespace = namespace
+			a.request.Spec.Grant = &stsv1alpha1.Grant{Type: grant}
+			a.realm = "cluster/contoso"
+		})
+	}
+	mine, theirs := of("payments", stsv1alpha1.GrantClientCredentials), of("shop", stsv1alpha1.GrantClientCredentials)
+	if mine.gate().Domain != theirs.gate().Domain || mine.flight() != theirs.flight() {
+		t.Error("two namespaces that ask the same of one issuer make two calls")
+	}
+	if of("payments", stsv1alpha1.GrantTokenExchange).flight() == of("shop", stsv1alpha1.GrantTokenExchange).flight() {
+		t.Error("two namespaces share the call that trades a token of one of them")
 	}
 }
 

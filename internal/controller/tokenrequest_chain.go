@@ -27,12 +27,7 @@ func (a *attempt) chained() bool {
 // signsIn says that the operator can begin a sign-in for this request.
 func (a *attempt) signsIn() bool { return a.grantType() == stsv1alpha1.GrantDeviceCode }
 
-func (a *attempt) grantType() stsv1alpha1.GrantType {
-	if a.request.Spec.Grant == nil {
-		return stsv1alpha1.GrantClientCredentials
-	}
-	return a.request.Spec.Grant.Type
-}
+func (a *attempt) grantType() stsv1alpha1.GrantType { return grantOf(&a.request.Spec) }
 
 func (a *attempt) storeKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: a.request.Namespace, Name: secret.StoreName(a.request)}
@@ -45,9 +40,9 @@ func (r *Reconciler) recall(ctx context.Context, a *attempt) (outcome, error) {
 		a.identify()
 		return outcome{}, nil
 	}
-	held, err := r.find(ctx, r.Client, a.request, a.storeKey())
+	held, err := r.holdingOf(ctx, r.Client, a.request, a.storeKey())
 	if err == nil && held.State == secret.Free && a.looked() {
-		held, err = r.find(ctx, r.Live, a.request, a.storeKey())
+		held, err = r.holdingOf(ctx, r.Live, a.request, a.storeKey())
 	}
 	if err != nil {
 		return outcome{}, err
@@ -144,7 +139,7 @@ func (r *Reconciler) spend(ctx context.Context, a *attempt) (again bool, err err
 		return false, err
 	}
 	// What was made here is this request's own from now on.
-	a.store, err = r.find(ctx, r.Client, a.request, a.storeKey())
+	a.store, err = r.holdingOf(ctx, r.Client, a.request, a.storeKey())
 	return false, err
 }
 

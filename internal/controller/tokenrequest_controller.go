@@ -31,6 +31,8 @@ import (
 // +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts/token,verbs=create
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Flights are the calls under way; the key is domain and attempt.
@@ -47,7 +49,8 @@ type GateStore interface {
 	Sync(ctx context.Context) error
 }
 
-// Reconciler keeps the Secret of each TokenRequest holding a valid token. Every field is required.
+// Reconciler keeps the Secret of each TokenRequest holding a valid token. Every field but
+// OperatorNamespace is required.
 //
 // One reconcile goes through the phases of tokenrequest_phases.go, which end in one outcome; the
 // status is computed from that and written at most once. A worker never waits for an STS: the call
@@ -78,6 +81,9 @@ type Reconciler struct {
 	Events events.EventRecorder
 	// Clock is the one clock.
 	Clock clock.PassiveClock
+	// OperatorNamespace is where the references of a ClusterTokenIssuer are looked up. Without it no
+	// ClusterTokenIssuer is served.
+	OperatorNamespace string
 }
 
 // Reconcile brings one request a step further.

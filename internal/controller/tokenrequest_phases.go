@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
-	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/schedule"
@@ -32,7 +31,7 @@ type phase func(context.Context, *attempt) (outcome, error)
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
 	for _, next := range []phase{
-		r.observe, r.check, r.decide, r.contest, r.resolve, r.recall, r.collect, r.stop, r.decide, r.reuse, r.admit, r.ask,
+		r.choose, r.observe, r.refuse, r.check, r.decide, r.contest, r.resolve, r.recall, r.collect, r.stop, r.decide, r.reuse, r.admit, r.ask,
 	} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
@@ -54,15 +53,15 @@ func (r *Reconciler) observe(ctx context.Context, a *attempt) (outcome, error) {
 
 // look takes in the Secret under the wanted name, as a reader sees it.
 func (r *Reconciler) look(ctx context.Context, reader client.Reader, a *attempt) error {
-	holding, err := r.find(ctx, reader, a.request, a.secretKey())
+	holding, err := r.holdingOf(ctx, reader, a.request, a.secretKey())
 	if err == nil {
 		a.hold(holding)
 	}
 	return err
 }
 
-// find takes in a Secret of a request's, as a reader sees it.
-func (r *Reconciler) find(ctx context.Context, reader client.Reader, request *stsv1alpha1.TokenRequest, key types.NamespacedName) (secret.Holding, error) {
+// holdingOf takes in a Secret of a request's, as a reader sees it.
+func (r *Reconciler) holdingOf(ctx context.Context, reader client.Reader, request *stsv1alpha1.TokenRequest, key types.NamespacedName) (secret.Holding, error) {
 	s := &corev1.Secret{}
 	err := reader.Get(ctx, key, s)
 	switch {
@@ -131,7 +130,7 @@ func conflict(a *attempt, holder string) outcome {
 
 // resolve reads the credential, whose version says what this attempt is.
 func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
-	c, problem, err := r.Credentials.Resolve(ctx, credential.Inline(a.request.Namespace), a.issuer, a.request.Spec.Grant)
+	c, problem, err := r.Credentials.Resolve(ctx, a.site, a.issuer, a.request.Spec.Grant)
 	switch {
 	case err != nil:
 		return outcome{}, err

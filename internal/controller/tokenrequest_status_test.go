@@ -35,7 +35,8 @@ func given(change ...func(*attempt)) *attempt {
 	a.content = secret.Content{Intact: true, Dressed: true, Record: secret.Record{
 		IssuedAt: noon.Add(-10 * time.Minute), ExpiresAt: noon.Add(50 * time.Minute), RefreshAt: noon.Add(30 * time.Minute),
 		Inputs: a.inputs, TokenType: "Bearer"}}
-	a.identify(&credential.Credential{ClientID: "app", Description: "Secret payments/app key secret", Identity: "uid/1"})
+	a.credential = &credential.Credential{ClientID: "app", Description: "Secret payments/app key secret", Identity: "uid/1"}
+	a.identify()
 	a.endpoint = "https://login.microsoftonline.com/contoso/oauth2/v2.0/token"
 	for _, c := range change {
 		c(a)

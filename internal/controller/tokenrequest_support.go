@@ -11,10 +11,7 @@ import (
 // do, and what to write instead; it is empty when everything is done.
 func unsupported(request *stsv1alpha1.TokenRequest) string {
 	spec := &request.Spec
-	switch {
-	case spec.IssuerRef != nil:
-		return "This version of the operator doesn't serve spec.issuerRef yet. Write the issuer into spec.issuer."
-	case spec.Secret != nil && spec.Secret.Data != nil:
+	if spec.Secret != nil && spec.Secret.Data != nil {
 		return "This version of the operator doesn't render spec.secret.data yet. Leave it out for the keys access_token, token_type, scope and expires_at."
 	}
 	return ""

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,10 +29,11 @@ import (
 	"tokenrequest.dev/operator/internal/credential"
 )
 
-// Indexes over the cached TokenRequests.
+// Indexes over the cached TokenRequests, and of references over the cached issuers.
 const (
 	indexSecretName = "secretName"
 	indexReferences = "references"
+	indexIssuer     = "issuer"
 )
 
 // reconcileTimeout bounds one reconcile. It only does API calls; an STS is never waited for.
@@ -45,45 +47,46 @@ type Watching struct {
 	Metadata metadata.Interface
 	// Namespaces that the operator serves; empty means all.
 	Namespaces []string
+	// Issuers are woken by a change of what they refer to.
+	Issuers *IssuerQueues
 	// Workers is the number of concurrent reconciles.
 	Workers int
 }
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w Watching) error {
-	if err := index(ctx, mgr); err != nil {
+	if err := errors.Join(r.indexRequests(ctx, mgr), r.indexIssuers(ctx, mgr)); err != nil {
 		return err
 	}
-	err := ctrl.NewControllerManagedBy(mgr).
+	controlled := ctrl.NewControllerManagedBy(mgr).
 		Named("tokenrequest").
 		For(&stsv1alpha1.TokenRequest{}).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret)).
 		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: wakeUp})).
-		WatchesRawSource(&credential.Watch{Client: w.Metadata, Namespaces: w.Namespaces, Affected: r.affected, Unsettled: r.unsettled}).
+		WatchesRawSource(&credential.Watch{Client: w.Metadata, Namespaces: w.Namespaces, Affected: r.affectedWith(w.Issuers), Unsettled: r.unsettledWith(w.Issuers)}).
 		WatchesRawSource(&loading{store: r.Store}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: w.Workers, ReconciliationTimeout: reconcileTimeout}).
-		Complete(reconcile.AsReconciler[*stsv1alpha1.TokenRequest](r.Client, r))
-	if err != nil {
+		WithOptions(controller.Options{MaxConcurrentReconciles: w.Workers, ReconciliationTimeout: reconcileTimeout})
+	r.watchIssuers(controlled)
+	if err := controlled.Complete(reconcile.AsReconciler[*stsv1alpha1.TokenRequest](r.Client, r)); err != nil {
 		return fmt.Errorf("setting up the TokenRequest controller: %w", err)
 	}
 	return nil
 }
 
-func index(ctx context.Context, mgr ctrl.Manager) error {
+func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error {
 	indexes := map[string]client.IndexerFunc{
 		indexSecretName: func(o client.Object) []string {
 			return []string{o.(*stsv1alpha1.TokenRequest).SecretName()}
 		},
 		indexReferences: func(o client.Object) []string {
-			issuer := o.(*stsv1alpha1.TokenRequest).Spec.Issuer
-			if issuer == nil {
+			return referencesOf(o.(*stsv1alpha1.TokenRequest).Spec.Issuer)
+		},
+		indexIssuer: func(o client.Object) []string {
+			ref := o.(*stsv1alpha1.TokenRequest).Spec.IssuerRef
+			if ref == nil {
 				return nil
 			}
-			var keys []string
-			for _, ref := range credential.References(issuer) {
-				keys = append(keys, ref.String())
-			}
-			return keys
+			return []string{issuerIndexKey(ref.Kind, string(ref.Name))}
 		},
 	}
 	for name, of := range indexes {
@@ -112,22 +115,34 @@ func (r *Reconciler) requestsOfSecret(ctx context.Context, s client.Object) []re
 	return requests
 }
 
-// affected are the requests that a change of a Secret or ConfigMap concerns: those whose issuer
-// refers to it and, for a Secret, those that want its name and may have found a stranger there. No
-// status is consulted: one that is about to say "failing" would have the wake-up lost.
-func (r *Reconciler) affected(ctx context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
-	names := r.indexed(ctx, indexReferences, ref.String(), namespace)
-	if ref.Kind == "Secret" {
-		names = append(names, r.indexed(ctx, indexSecretName, ref.Name, namespace)...)
+// affectedWith has a change of a Secret or ConfigMap wake the issuers that refer to it, and returns
+// the requests that it concerns: those whose issuer refers to it and, for a Secret, those that want
+// its name and may have found a stranger there. No status is consulted: one that is about to say
+// "failing" would have the wake-up lost.
+func (r *Reconciler) affectedWith(issuers *IssuerQueues) func(context.Context, credential.Reference, string) []types.NamespacedName {
+	return func(ctx context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
+		names := r.indexed(ctx, indexReferences, ref.String(), namespace)
+		if ref.Kind == "Secret" {
+			names = append(names, r.indexed(ctx, indexSecretName, ref.Name, namespace)...)
+		}
+		for _, issuer := range r.issuersReferringTo(ctx, ref, namespace) {
+			issuers.Wake(issuer)
+			names = append(names, r.requestsOf(ctx, issuer)...)
+		}
+		return names
 	}
-	return names
 }
 
-// unsettled are the requests that an unseen change could help.
-func (r *Reconciler) unsettled(ctx context.Context) []types.NamespacedName {
-	return r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
-		return !isIssued(request.Status) || !meta.IsStatusConditionTrue(request.Status.Conditions, stsv1alpha1.ConditionReady)
-	})
+// unsettledWith wakes all issuers, and returns the requests that an unseen change could help.
+func (r *Reconciler) unsettledWith(issuers *IssuerQueues) func(context.Context) []types.NamespacedName {
+	return func(ctx context.Context) []types.NamespacedName {
+		for _, issuer := range r.allIssuers(ctx) {
+			issuers.Wake(issuer)
+		}
+		return r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
+			return !isIssued(request.Status) || !meta.IsStatusConditionTrue(request.Status.Conditions, stsv1alpha1.ConditionReady)
+		})
+	}
 }
 
 func (r *Reconciler) indexed(ctx context.Context, index, key, namespace string) []types.NamespacedName {

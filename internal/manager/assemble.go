@@ -50,6 +50,12 @@ func flightLimits() flight.Limits {
 // the controller's limit aren't, so that this is 32 MiB at most.
 const shelfSize = 2048
 
+// discoveryLimits bound the searches for metadata on behalf of issuers themselves, which nobody waits
+// for.
+func discoveryLimits() flight.Limits {
+	return flight.Limits{Total: 8, PerDomain: 2, Keep: 5 * time.Minute, Results: 4096}
+}
+
 // wakeBuffer is how many woken requests may wait for the queue to take them in.
 const wakeBuffer = 1024
 
@@ -72,29 +78,49 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		}
 	})
 	observed := prometheus.NewRegistry()
-	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats))
+	queues := controller.NewIssuerQueues()
 	reconciler := &controller.Reconciler{
-		Client:      mgr.GetClient(),
-		Live:        mgr.GetAPIReader(),
-		Credentials: credential.Resolver{Reader: mgr.GetAPIReader(), Now: clk.Now, RequireAllowedHosts: c.RequireAllowedHosts},
-		STS:         metrics.Instrument(newSTS(c, clk), observed, clk),
-		Flights:     flights,
-		Shelf:       flight.NewShelf[string, *sts.Token](shelfSize),
-		Minter:      credential.NewMinter(mgr.GetClient(), clk.Now),
-		Gates:       gates,
-		Store:       store,
-		Repairs:     controller.NewRepairs(),
-		Events:      recorder,
-		Clock:       clk,
+		Client:            mgr.GetClient(),
+		Live:              mgr.GetAPIReader(),
+		Credentials:       credential.Resolver{Reader: mgr.GetAPIReader(), Now: clk.Now, RequireAllowedHosts: c.RequireAllowedHosts},
+		STS:               metrics.Instrument(newSTS(c, clk), observed, clk),
+		Flights:           flights,
+		Shelf:             flight.NewShelf[string, *sts.Token](shelfSize),
+		Minter:            credential.NewMinter(mgr.GetClient(), clk.Now),
+		Gates:             gates,
+		Store:             store,
+		Repairs:           controller.NewRepairs(),
+		Events:            recorder,
+		Clock:             clk,
+		OperatorNamespace: c.issuerNamespace(),
 	}
+	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats),
+		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(reconciler.IssuerUse(ctx)) }))
 	return errors.Join(
 		mgr.Add(crmanager.RunnableFunc(flights.Run)),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return keepStored(ctx, store) })),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return expose(ctx, observed, crmetrics.Registry) })),
 		reconciler.SetupWithManager(ctx, mgr, controller.Watching{
-			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Workers: c.MaxConcurrentReconciles,
+			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Issuers: queues, Workers: c.MaxConcurrentReconciles,
 		}),
+		assembleIssuers(mgr, reconciler, queues),
 	)
+}
+
+// assembleIssuers makes the controllers of issuers out of what the requests' has.
+func assembleIssuers(mgr ctrl.Manager, requests *controller.Reconciler, queues *controller.IssuerQueues) error {
+	discoveries := flight.New[string, controller.IssuerKey, controller.Discovery](discoveryLimits(), requests.Clock, queues.Wake)
+	reconciler := &controller.IssuerReconciler{
+		Client:            requests.Client,
+		Credentials:       requests.Credentials,
+		STS:               requests.STS,
+		Discoveries:       discoveries,
+		Queues:            queues,
+		Events:            requests.Events,
+		Clock:             requests.Clock,
+		OperatorNamespace: requests.OperatorNamespace,
+	}
+	return errors.Join(mgr.Add(crmanager.RunnableFunc(discoveries.Run)), reconciler.SetupWithManager(mgr))
 }
 
 // newStore keeps the gates in their ConfigMap. It reads and writes without a cache: it has to see

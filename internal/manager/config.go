@@ -18,7 +18,8 @@ import (
 // Config is everything that the operator can be told. Its zero value isn't useful: BindFlags fills
 // in the defaults.
 type Config struct {
-	// OperatorNamespace is where the lease and the throttle ConfigMap live.
+	// OperatorNamespace is where the lease, the throttle ConfigMap and what ClusterTokenIssuers refer to
+	// live.
 	OperatorNamespace string
 	// LeaderElect makes the operator wait for the lease before it does anything.
 	LeaderElect bool
@@ -50,7 +51,7 @@ const (
 // BindFlags declares a flag for each setting, and sets its default.
 func (c *Config) BindFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.OperatorNamespace, "operator-namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), defaultNamespace),
-		"The namespace of the lease and of the throttle ConfigMap; POD_NAMESPACE where that is set.")
+		"The namespace of the lease, of the throttle ConfigMap and of what ClusterTokenIssuers refer to; POD_NAMESPACE where that is set.")
 	flags.BoolVar(&c.LeaderElect, "leader-elect", true,
 		"Wait for the lease before doing anything, so that several replicas may run.")
 	flags.StringVar(&c.MetricsBindAddress, "metrics-bind-address", ":8443",
@@ -58,7 +59,7 @@ func (c *Config) BindFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"The address of /healthz and /readyz; 0 turns them off.")
 	flags.Var((*stringList)(&c.WatchNamespaces), "watch-namespaces",
-		"The namespaces to serve, separated by commas; empty means all.")
+		"The namespaces to serve, separated by commas; empty means all. ClusterTokenIssuers are served with all alone.")
 	flags.IntVar(&c.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultWorkers,
 		"The number of workers. They never wait for an STS.")
 	flags.Var((*stringList)(&c.AllowedHosts), "allowed-hosts",
@@ -70,6 +71,15 @@ func (c *Config) BindFlags(flags *flag.FlagSet) {
 	flags.BoolVar(&c.RequireAllowedHosts, "require-allowed-hosts", false,
 		"Refuse credential Secrets without the annotation sts.tokenrequest.dev/allowed-hosts.")
 	c.logging.BindFlags(flags)
+}
+
+// issuerNamespace is where ClusterTokenIssuers have their credentials: the operator's own namespace, or
+// nowhere when the operator serves single namespaces, whose rights don't reach beyond them.
+func (c *Config) issuerNamespace() string {
+	if len(c.WatchNamespaces) > 0 {
+		return ""
+	}
+	return c.OperatorNamespace
 }
 
 // validate refuses settings with which the operator would start and then do nothing.

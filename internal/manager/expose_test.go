@@ -23,6 +23,18 @@ func run(results int) *prometheus.Registry {
 	return observed
 }
 
+// help is what is said of a family.
+func help(t *testing.T, name string) string {
+	t.Helper()
+	for _, family := range metrics.Families() {
+		if family.Name == name {
+			return family.Help
+		}
+	}
+	t.Fatalf("there is no family %s", name)
+	return ""
+}
+
 // A process serves one registry, and may run the operator again, as tests do.
 func TestMetricsComeAndGoWithTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -32,7 +44,7 @@ func TestMetricsComeAndGoWithTheRun(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- expose(ctx, run(i+1), served) }()
 			synctest.Wait()
-			want = "# HELP tokenrequest_flight_results " + metrics.Families()[0].Help + "\n# TYPE tokenrequest_flight_results gauge\n" + want + "\n"
+			want = "# HELP tokenrequest_flight_results " + help(t, "tokenrequest_flight_results") + "\n# TYPE tokenrequest_flight_results gauge\n" + want + "\n"
 			if err := testutil.GatherAndCompare(served, strings.NewReader(want), "tokenrequest_flight_results"); err != nil {
 				t.Errorf("during run %d: %v", i+1, err)
 			}

@@ -8,7 +8,8 @@
 // Every label has a closed set of values, and what is counted or timed is there
 // from the start, so that a rate doesn't miss the first event. No label names a
 // tenant, a client or a host: whoever may create an issuer chooses those, and
-// could make as many series as they like.
+// could make as many series as they like. The names of ClusterTokenIssuers alone
+// are an open set: administrators choose them, and there are as many as are kept.
 package metrics
 
 import (
@@ -45,13 +46,15 @@ type Family struct {
 // Label tells the series of a family apart.
 type Label struct {
 	Name string
-	// Values is the closed set of its values.
+	// Values is the closed set of its values; nil when it is open.
 	Values []string
+	// Open says what the values of an open set are.
+	Open string
 }
 
 // Families returns every family of this package in the order of their names.
 func Families() []Family {
-	return []Family{resultCount(), flightCount(), requestDuration(), requestCount(), gateOpening(), gateCount()}
+	return []Family{clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), requestDuration(), requestCount(), gateOpening(), gateCount()}
 }
 
 // The values of the label operation.

@@ -54,6 +54,8 @@ func (w *world) start() {
 		Flights: flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), w.time.wall, func(name types.NamespacedName) {
 			w.woken <- name
 		}),
+		Shelf:   flight.NewShelf[string, *sts.Token](1024),
+		Minter:  credential.NewMinter(through, w.time.wall.Now),
 		Gates:   gates,
 		Store:   p.store,
 		Repairs: controller.NewRepairs(),

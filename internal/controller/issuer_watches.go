@@ -71,14 +71,11 @@ func issuerIndexKey(kind stsv1alpha1.IssuerKind, name string) string {
 	return string(kind) + "/" + name
 }
 
-// referencesOf are the objects that an issuer refers to, as index keys.
-func referencesOf(issuer *stsv1alpha1.IssuerSpec) []string {
-	if issuer == nil {
-		return nil
-	}
-	var keys []string
-	for _, ref := range credential.References(issuer) {
-		keys = append(keys, ref.String())
+// indexKeys are references as keys of an index.
+func indexKeys(refs []credential.Reference) []string {
+	keys := make([]string, len(refs))
+	for i, ref := range refs {
+		keys[i] = ref.String()
 	}
 	return keys
 }
@@ -94,7 +91,7 @@ func (r *Reconciler) servedKinds() []issuer {
 func (r *Reconciler) indexIssuers(ctx context.Context, mgr ctrl.Manager) error {
 	for _, kind := range r.servedKinds() {
 		err := mgr.GetFieldIndexer().IndexField(ctx, kind, indexReferences, func(o client.Object) []string {
-			return referencesOf(o.(issuer).Issuer())
+			return indexKeys(credential.References(o.(issuer).Issuer()))
 		})
 		if err != nil {
 			return fmt.Errorf("indexing %T by references: %w", kind, err)

@@ -79,7 +79,12 @@ func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error 
 			return []string{o.(*stsv1alpha1.TokenRequest).SecretName()}
 		},
 		indexReferences: func(o client.Object) []string {
-			return referencesOf(o.(*stsv1alpha1.TokenRequest).Spec.Issuer)
+			spec := &o.(*stsv1alpha1.TokenRequest).Spec
+			refs := credential.GrantReferences(spec.Grant)
+			if spec.Issuer != nil {
+				refs = append(refs, credential.References(spec.Issuer)...)
+			}
+			return indexKeys(refs)
 		},
 		indexIssuer: func(o client.Object) []string {
 			ref := o.(*stsv1alpha1.TokenRequest).Spec.IssuerRef

@@ -56,11 +56,14 @@ func Families() []Family {
 
 // The values of the label operation.
 const (
-	token     = "token"
-	discovery = "discovery"
+	token               = "token"
+	deviceAuthorization = "device_authorization"
+	discovery           = "discovery"
 )
 
-func operationLabel() Label { return Label{Name: "operation", Values: []string{token, discovery}} }
+func operationLabel() Label {
+	return Label{Name: "operation", Values: []string{token, deviceAuthorization, discovery}}
+}
 
 // success is the outcome that isn't a reason.
 const success = "Success"
@@ -76,7 +79,7 @@ func outcomeLabel() Label {
 func requestCount() Family {
 	return Family{
 		Name: "tokenrequest_sts_requests_total", Type: Counter,
-		Help: "Calls to token services, for a token or for metadata, by what came of them: Success, or the reason that conditions show. " +
+		Help: "Calls to token services, for a token, a device code or metadata, by what came of them: Success, or the reason that conditions show. " +
 			"A discovery that fails and falls back on an older document is a Success. " +
 			"Calls that are given up because the operator stops say nothing about a token service and don't count.",
 		Labels: []Label{operationLabel(), outcomeLabel()},

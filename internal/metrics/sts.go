@@ -54,6 +54,14 @@ func (i instrumented) Token(ctx context.Context, r sts.Request) (*sts.Token, *oa
 	return t, err
 }
 
+// Authorize implements sts.Service.
+func (i instrumented) Authorize(ctx context.Context, r sts.Request) (*sts.DeviceAuthorization, *oautherr.Error) {
+	began := i.clock.Now()
+	d, err := i.Service.Authorize(ctx, r)
+	i.observe(deviceAuthorization, began, err)
+	return d, err
+}
+
 // Discover implements sts.Service. What another call has found in the meantime
 // is no call.
 func (i instrumented) Discover(ctx context.Context, authority string, t sts.Transport) (sts.Metadata, *oautherr.Error) {

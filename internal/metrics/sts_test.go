@@ -26,6 +26,7 @@ type service struct {
 	takes    time.Duration
 	known    bool
 	token    *sts.Token
+	device   *sts.DeviceAuthorization
 	metadata sts.Metadata
 	err      *oautherr.Error
 }
@@ -42,6 +43,16 @@ func (s service) Token(context.Context, sts.Request) (*sts.Token, *oautherr.Erro
 func (s service) Discover(context.Context, string, sts.Transport) (sts.Metadata, *oautherr.Error) {
 	s.clock.Step(s.takes)
 	return s.metadata, s.err
+}
+
+func (s service) Authorize(context.Context, sts.Request) (*sts.DeviceAuthorization, *oautherr.Error) {
+	s.clock.Step(s.takes)
+	return s.device, s.err
+}
+
+func authorize(t *testing.T, s sts.Service) {
+	t.Helper()
+	_, _ = s.Authorize(t.Context(), sts.Request{})
 }
 
 func token(t *testing.T, s sts.Service) {
@@ -65,6 +76,8 @@ func TestEachCallIsCountedOnceByWhatCameOfIt(t *testing.T) {
 		want  map[string]float64 // what is counted, by operation and outcome
 	}{
 		"a token":                           {token, false, nil, map[string]float64{"token Success": 1}},
+		"a device code":                     {authorize, false, nil, map[string]float64{"device_authorization Success": 1}},
+		"a device code that is refused":     {authorize, false, answered(400, `{"error":"unauthorized_client"}`), map[string]float64{"device_authorization UnauthorizedClient": 1}},
 		"metadata":                          {discover, false, nil, map[string]float64{"discovery Success": 1}},
 		"metadata that is known is no call": {discover, true, nil, nil},
 		"a throttled call":                  {token, false, answered(429, ""), map[string]float64{"token Throttled": 1}},
@@ -134,9 +147,23 @@ func TestCallsAreTimedFromTheirBeginningToTheirEnd(t *testing.T) {
 	}
 	inner.takes = 30 * time.Millisecond
 	discover(t, s)
+	inner.takes = 400 * time.Millisecond
+	authorize(t, s)
 	want := `
 		# HELP tokenrequest_sts_request_duration_seconds How long the calls that tokenrequest_sts_requests_total counts took, whatever came of them.
 		# TYPE tokenrequest_sts_request_duration_seconds histogram
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="0.05"} 0
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="0.1"} 0
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="0.25"} 0
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="0.5"} 1
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="1"} 1
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="2.5"} 1
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="5"} 1
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="10"} 1
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="20"} 1
+		tokenrequest_sts_request_duration_seconds_bucket{operation="device_authorization",le="+Inf"} 1
+		tokenrequest_sts_request_duration_seconds_sum{operation="device_authorization"} 0.4
+		tokenrequest_sts_request_duration_seconds_count{operation="device_authorization"} 1
 		tokenrequest_sts_request_duration_seconds_bucket{operation="discovery",le="0.05"} 1
 		tokenrequest_sts_request_duration_seconds_bucket{operation="discovery",le="0.1"} 1
 		tokenrequest_sts_request_duration_seconds_bucket{operation="discovery",le="0.25"} 1
@@ -170,11 +197,15 @@ func TestCallsAreTimedFromTheirBeginningToTheirEnd(t *testing.T) {
 func TestWhatTheServiceAnswersPassesUnchanged(t *testing.T) {
 	inner := service{
 		clock: clocktesting.NewFakeClock(start()), known: true, token: &sts.Token{TokenType: "Bearer"},
+		device:   &sts.DeviceAuthorization{UserCode: "ABCD-EFGH"},
 		metadata: sts.Metadata{TokenEndpoint: "https://sts.example/token"}, err: oautherr.Malformed("it is a test"),
 	}
 	s := metrics.Instrument(inner, prometheus.NewPedanticRegistry(), inner.clock)
 	if got, err := s.Token(t.Context(), sts.Request{}); got != inner.token || err != inner.err {
 		t.Errorf("Token = %v, %v", got, err)
+	}
+	if got, err := s.Authorize(t.Context(), sts.Request{}); got != inner.device || err != inner.err {
+		t.Errorf("Authorize = %v, %v", got, err)
 	}
 	if got, err := s.Discover(t.Context(), "https://sts.example", sts.Transport{}); got.TokenEndpoint != inner.metadata.TokenEndpoint || err != inner.err {
 		t.Errorf("Discover = %v, %v", got, err)

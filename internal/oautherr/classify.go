@@ -57,6 +57,9 @@ func (e *Error) spokenVerdict(grant Grant) (Class, Reason) {
 	switch {
 	case e.Code == "invalid_grant":
 		return e.invalidGrant(grant), entry.Reason
+	case e.Code == "access_denied" && grant == GrantDevice:
+		// RFC 8628 section 3.5: the user said no, and may say yes to another code.
+		return InteractionRequired, entry.Reason
 	case known:
 		return entry.Class, entry.Reason
 	case e.Claims != "" || interactive(e.Suberror):
@@ -74,7 +77,7 @@ func (e *Error) invalidGrant(grant Grant) Class {
 		return Configuration // a refresh token of another client
 	case e.Suberror == "protection_policy_required", e.Suberror == "consent_required":
 		return Permission
-	case e.Claims != "", interactive(e.Suberror), grant == GrantUser:
+	case e.Claims != "", interactive(e.Suberror), grant == GrantUser, grant == GrantDevice:
 		return InteractionRequired
 	case e.Suberror == "message_only":
 		return Permission // a policy that no sign-in satisfies

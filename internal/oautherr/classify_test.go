@@ -6,6 +6,7 @@ package oautherr_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,7 @@ func TestInvalidGrantDependsOnWhatWasTraded(t *testing.T) {
 		want    oautherr.Class
 	}{
 		"a user signs in again":                                        {oautherr.GrantUser, ``, oautherr.InteractionRequired},
+		"a user whose code is spent signs in again":                    {oautherr.GrantDevice, ``, oautherr.InteractionRequired},
 		"an assertion is replaced":                                     {oautherr.GrantAssertion, ``, oautherr.Credential},
 		"a client without a grant has its credential only":             {oautherr.GrantClient, ``, oautherr.Credential},
 		"a refresh token of another client needs no user":              {oautherr.GrantUser, `,"suberror":"client_mismatch"`, oautherr.Configuration},
@@ -108,6 +110,48 @@ func TestInvalidGrantDependsOnWhatWasTraded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 8628 section 3.5, and what Entra says instead.
+func TestAnswersToADevicePoll(t *testing.T) {
+	tests := map[string]struct {
+		status int
+		code   string
+		reason oautherr.Reason
+		kind   oautherr.Kind
+		remedy string
+	}{
+		"a user who is still typing is waited for":      {400, "authorization_pending", oautherr.ReasonAuthorizationPending, oautherr.KindPending, "Sign in with the user code"},
+		"a status of its own changes nothing":           {428, "authorization_pending", oautherr.ReasonAuthorizationPending, oautherr.KindPending, "Sign in with the user code"},
+		"a poll that came too early is waited for":      {400, "slow_down", oautherr.ReasonSlowDown, oautherr.KindPending, "Sign in with the user code"},
+		"a code that expired needs a new one":           {400, "expired_token", oautherr.ReasonExpiredToken, oautherr.KindRefused, "Annotate"},
+		"a user who said no may say yes to another":     {400, "access_denied", oautherr.ReasonAccessDenied, oautherr.KindRefused, "Annotate"},
+		"a user who said no in Entra's words likewise":  {400, "authorization_declined", oautherr.ReasonAuthorizationDeclined, oautherr.KindRefused, "Annotate"},
+		"a code that nobody knows needs a new one":      {400, "bad_verification_code", oautherr.ReasonBadVerificationCode, oautherr.KindRefused, "Annotate"},
+		"a code that was used already needs a new user": {400, "invalid_grant", oautherr.ReasonInvalidGrant, oautherr.KindRefused, "Have the user sign in again"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			response := answer(test.status, `"error":"`+test.code+`"`)
+			response.Grant = oautherr.GrantDevice
+			got := oautherr.FromResponse(response, arrival)
+			if got.Class != oautherr.InteractionRequired || got.Reason != test.reason || got.Kind() != test.kind {
+				t.Errorf("class, reason and kind = %s, %s, %s", got.Class, got.Reason, got.Kind())
+			}
+			for _, grant := range []oautherr.Grant{oautherr.GrantDevice, oautherr.GrantUser} {
+				if remedy := got.Remedy(oautherr.Subject{Grant: grant}); !strings.HasPrefix(remedy, test.remedy) {
+					t.Errorf("remedy = %q", remedy)
+				}
+			}
+		})
+	}
+	t.Run("what is denied to others than a device is the administrator's", func(t *testing.T) {
+		response := answer(400, `"error":"access_denied"`)
+		response.Grant = oautherr.GrantUser
+		if got := oautherr.FromResponse(response, arrival); got.Class != oautherr.Permission {
+			t.Errorf("class = %s", got.Class)
+		}
+	})
 }
 
 func TestAnUnknownErrorWithAChallengeIsForTheUser(t *testing.T) {

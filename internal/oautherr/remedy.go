@@ -82,6 +82,8 @@ func (e *Error) errorRemedy(s Subject) string {
 		return meetClaims
 	case e.Code == "invalid_grant" && grantRemedies[e.Class] != "":
 		return grantRemedies[e.Class]
+	case e.Code == "access_denied" && e.Class == InteractionRequired:
+		return newCode
 	case e.Code == "invalid_client" && s.Assertion != nil:
 		return trustClient
 	case known:

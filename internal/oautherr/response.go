@@ -22,7 +22,7 @@ type Response struct {
 	// ReadErr is what ended the body early, such as a reset or a deadline.
 	ReadErr error
 	// Grant is what the request traded for a token; it decides what
-	// invalid_grant means. The zero value is GrantClient.
+	// invalid_grant and access_denied mean. The zero value is GrantClient.
 	Grant Grant
 }
 
@@ -33,10 +33,13 @@ type Grant string
 const (
 	// GrantClient: nothing but the client's own credential (client credentials).
 	GrantClient Grant = ""
-	// GrantUser: what a user's sign-in left: a refresh token, a device code.
+	// GrantUser: what a user's sign-in left: a refresh token, and the token that
+	// another party presents on behalf of its user.
 	GrantUser Grant = "User"
-	// GrantAssertion: a token of somebody else's making: JWT bearer, on behalf
-	// of, token exchange.
+	// GrantDevice: a user's sign-in that is under way (a device code).
+	GrantDevice Grant = "Device"
+	// GrantAssertion: a token of somebody else's making: JWT bearer, token
+	// exchange.
 	GrantAssertion Grant = "Assertion"
 )
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -71,34 +72,77 @@ func New(o Options) *Client {
 // request kept secret. The error reports Canceled when
 // the call was cut short because ctx was cancelled.
 func (c *Client) Token(ctx context.Context, r Request) (*Token, *oautherr.Error) {
-	if refused := c.CheckURL(r.Endpoint); refused != nil {
+	if refused := c.check(r); refused != nil {
 		return nil, refused
 	}
-	if refused := r.check(); refused != nil {
+	if refused := r.checkGrant(); refused != nil {
 		return nil, refused
 	}
-	id := c.newCorrelationID()
-	token, err := c.exchangeToken(ctx, r.call(id), r.secrets())
+	var token *Token
+	id, err := c.ask(ctx, r, r.tokenForm(), r.Grant.Trades(), func(a answer, secrets []string) (err *oautherr.Error) {
+		token, err = parseToken(a.body, a.sent, secrets...)
+		return err
+	})
 	if err != nil {
-		err = err.Redact(r.secrets()...)
-		if err.CorrelationID == "" {
-			err.CorrelationID = id
-		}
 		return nil, err
 	}
 	token.CorrelationID = id
 	return token, nil
 }
 
-func (c *Client) exchangeToken(ctx context.Context, k call, secrets []string) (*Token, *oautherr.Error) {
-	answer, err := c.exchange(ctx, k)
-	if err != nil {
-		return nil, err
+// Authorize asks for a device code (RFC 8628 section 3.1) as Token asks for a
+// token: with one POST, to the request's Endpoint. The Grant doesn't matter.
+func (c *Client) Authorize(ctx context.Context, r Request) (*DeviceAuthorization, *oautherr.Error) {
+	if refused := c.check(r); refused != nil {
+		return nil, refused
 	}
-	return parseToken(answer.body, answer.sent, secrets...)
+	var device *DeviceAuthorization
+	// Nobody has signed in yet: whatever is wrong, it is the client.
+	_, err := c.ask(ctx, r, r.deviceForm(), oautherr.GrantClient, func(a answer, secrets []string) (err *oautherr.Error) {
+		device, err = parseDeviceAuthorization(a.body, a.sent, secrets...)
+		return err
+	})
+	return device, err
 }
 
-// Authorize is not written yet.
-func (c *Client) Authorize(ctx context.Context, r Request) (*DeviceAuthorization, *oautherr.Error) {
-	panic("not written yet")
+func (c *Client) check(r Request) *oautherr.Error {
+	if refused := c.CheckURL(r.Endpoint); refused != nil {
+		return refused
+	}
+	return r.check()
+}
+
+// ask sends the form with the client's authentication and has the body of a
+// success read. It returns the request's correlation id.
+func (c *Client) ask(
+	ctx context.Context, r Request, form url.Values, trades oautherr.Grant, read func(answer, []string) *oautherr.Error,
+) (string, *oautherr.Error) {
+	id := c.newCorrelationID()
+	signed, refused := c.sign(r)
+	if refused != nil {
+		return id, refused
+	}
+	secrets := signed.secrets()
+	a, err := c.exchange(ctx, signed.call(id, form, trades))
+	if err == nil {
+		err = read(a, secrets)
+	}
+	if err = err.Redact(secrets...); err != nil && err.CorrelationID == "" {
+		err.CorrelationID = id
+	}
+	return id, err
+}
+
+// sign puts a fresh assertion into a request with a key: a server may take each
+// jti but once (RFC 7523 section 3).
+func (c *Client) sign(r Request) (Request, *oautherr.Error) {
+	if r.Auth != AuthPrivateKeyJWT || r.Key == nil {
+		return r, nil
+	}
+	assertion, err := r.Key.assert(r.ClientID, r.Endpoint, c.newCorrelationID(), c.now())
+	if err != nil {
+		return r, oautherr.Refused(oautherr.ReasonInvalidClient, err.Error())
+	}
+	r.ClientAssertion = assertion
+	return r, nil
 }

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+
+	"tokenrequest.dev/operator/internal/oautherr"
 )
 
 // AuthMethod is how a client authenticates to a token endpoint: a value of the
@@ -31,7 +33,7 @@ const (
 
 // authenticate adds what names and proves the client, by one method alone: RFC
 // 6749 section 2.3 forbids two, and a client_id beside the header makes some
-// servers count two.
+// servers count two. The device grant has one beside it all the same.
 func (r Request) authenticate(form url.Values, header http.Header) {
 	switch r.Auth {
 	case AuthClientSecretBasic:
@@ -39,9 +41,57 @@ func (r Request) authenticate(form url.Values, header http.Header) {
 	case AuthClientSecretPost:
 		form.Set("client_id", r.ClientID)
 		form.Set("client_secret", r.ClientSecret.Reveal())
-	default:
+	case AuthPrivateKeyJWT:
+		// RFC 7521 section 4.2 lets the client_id go, and Entra wants it.
+		form.Set("client_id", r.ClientID)
+		form.Set("client_assertion_type", clientAssertionType)
+		form.Set("client_assertion", r.ClientAssertion.Reveal())
+	default: // AuthNone; AuthTLSClient, whose proof is in the handshake
 		form.Set("client_id", r.ClientID)
 	}
+}
+
+// clientAssertionType is that of every assertion, whoever signed it (RFC 7523
+// section 2.2).
+const clientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// checkAuthentication refuses a method whose proof is missing. MSAL Python sends
+// such a request without any credential, and the answer then blames the client's
+// registration.
+func (r Request) checkAuthentication() *oautherr.Error {
+	switch r.Auth {
+	case AuthNone:
+		return nil
+	case AuthClientSecretBasic, AuthClientSecretPost:
+		if r.ClientSecret == "" {
+			return oautherr.Refused(oautherr.ReasonInvalidClient, "the client secret is empty")
+		}
+		return nil
+	case AuthPrivateKeyJWT:
+		return r.checkAssertion()
+	case AuthTLSClient:
+		if r.Transport.ClientCertificate == nil {
+			return oautherr.Refused(oautherr.ReasonInvalidClient, "there is no client certificate")
+		}
+		return nil
+	default:
+		return oautherr.Refused(oautherr.ReasonInvalidRequest, "the client authentication method is not supported")
+	}
+}
+
+func (r Request) checkAssertion() *oautherr.Error {
+	switch {
+	case r.Key == nil && r.ClientAssertion == "":
+		return oautherr.Refused(oautherr.ReasonInvalidClient, "there is neither a signing key nor a client assertion")
+	case r.Key != nil && r.ClientAssertion != "":
+		return oautherr.Refused(oautherr.ReasonInvalidRequest, "there are both a signing key and a client assertion")
+	case r.Key == nil:
+		return nil
+	}
+	if err := r.Key.Check(); err != nil {
+		return oautherr.Refused(oautherr.ReasonInvalidClient, err.Error())
+	}
+	return nil
 }
 
 // basic encodes id and secret as a form does before it joins them (RFC 6749

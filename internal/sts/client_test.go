@@ -323,7 +323,7 @@ func TestTokenRefusesWithoutACall(t *testing.T) {
 		"an endpoint that isn't https": {func(r *sts.Request) { r.Endpoint = strings.Replace(r.Endpoint, "https", "http", 1) }, oautherr.ReasonEndpointRefused},
 		"no client id":                 {func(r *sts.Request) { r.ClientID = "" }, oautherr.ReasonInvalidRequest},
 		"no authentication method":     {func(r *sts.Request) { r.Auth = "" }, oautherr.ReasonInvalidRequest},
-		"a method that is not ours":    {func(r *sts.Request) { r.Auth = "private_key_jwt" }, oautherr.ReasonInvalidRequest},
+		"a method that is not ours":    {func(r *sts.Request) { r.Auth = "client_secret_jwt" }, oautherr.ReasonInvalidRequest},
 		"post without a secret":        {func(r *sts.Request) { r.ClientSecret = "" }, oautherr.ReasonInvalidClient},
 		"basic without a secret":       {func(r *sts.Request) { r.Auth, r.ClientSecret = sts.AuthClientSecretBasic, "" }, oautherr.ReasonInvalidClient},
 		"a parameter without a name":   {func(r *sts.Request) { r.Parameters = map[string]string{"": "x"} }, oautherr.ReasonInvalidRequest},

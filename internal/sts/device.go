@@ -3,9 +3,7 @@
 
 package sts
 
-import (
-	"time"
-)
+import "time"
 
 // DeviceAuthorization is a device authorization response (RFC 8628 section
 // 3.2): where a person signs in, and the code to poll with. It prints without
@@ -15,9 +13,11 @@ type DeviceAuthorization struct {
 	DeviceCode Sensitive
 	// UserCode is what the person types in; 1 to 64 printable characters.
 	UserCode string
-	// VerificationURI is where, an https URL; never empty.
+	// VerificationURI is where, an https URL without a user, of at most 2048
+	// printable ASCII characters; never empty.
 	VerificationURI string
-	// VerificationURIComplete has the code in it; empty where the server gave none.
+	// VerificationURIComplete has the code in it, and is otherwise such a URL;
+	// empty where the server gave none.
 	VerificationURIComplete string
 	// IssuedAt is when the request was sent, in UTC and truncated to the second.
 	IssuedAt time.Time

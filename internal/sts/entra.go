@@ -48,6 +48,7 @@ func entra(authority string) (Metadata, bool) {
 		TokenEndpoint:               base + "/oauth2/v2.0/token",
 		DeviceAuthorizationEndpoint: base + "/oauth2/v2.0/devicecode",
 		AuthMethods:                 []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+		Scopes:                      signInScopes,
 		Entra:                       true,
 	}, true
 }

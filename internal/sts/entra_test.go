@@ -37,6 +37,7 @@ func TestKnownComputesEntra(t *testing.T) {
 				TokenEndpoint:               tc.base + "/oauth2/v2.0/token",
 				DeviceAuthorizationEndpoint: tc.base + "/oauth2/v2.0/devicecode",
 				AuthMethods:                 []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+				Scopes:                      []string{"openid", "profile", "offline_access"},
 				Entra:                       true,
 			}
 			got, known := client.Known(tc.authority, sts.Transport{})

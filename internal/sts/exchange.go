@@ -36,6 +36,7 @@ type call struct {
 	body      string
 	transport Transport
 	timeout   time.Duration
+	trades    oautherr.Grant // what is traded, which decides what a refusal means
 }
 
 // answer is the body of a success, and when its request was sent.
@@ -62,6 +63,7 @@ func (c *Client) exchange(ctx context.Context, k call) (answer, *oautherr.Error)
 		failure.Sent = a.connected && failure.Class != oautherr.Client
 		return answer{}, failure
 	}
+	a.response.Grant = k.trades
 	return answer{body: a.response.Body, sent: a.sent}, oautherr.FromResponse(a.response, c.now())
 }
 

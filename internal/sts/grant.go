@@ -3,6 +3,13 @@
 
 package sts
 
+import (
+	"slices"
+	"strings"
+
+	"tokenrequest.dev/operator/internal/oautherr"
+)
+
 // GrantType is the value of grant_type in a token request.
 type GrantType string
 
@@ -46,4 +53,80 @@ type Grant struct {
 	RefreshToken Sensitive
 	// DeviceCode is what GrantDeviceCode polls for; it must not be empty then.
 	DeviceCode Sensitive
+}
+
+// Trades says whose the grant is, for an oautherr.Response and an
+// oautherr.Subject: what a refusal of it means depends on that.
+func (g Grant) Trades() oautherr.Grant {
+	switch g.grantType() {
+	case GrantDeviceCode:
+		return oautherr.GrantDevice
+	case GrantRefreshToken:
+		return oautherr.GrantUser
+	case GrantJWTBearer:
+		if g.OnBehalfOf {
+			return oautherr.GrantUser
+		}
+		return oautherr.GrantAssertion
+	case GrantTokenExchange:
+		return oautherr.GrantAssertion
+	default:
+		return oautherr.GrantClient
+	}
+}
+
+func (g Grant) grantType() GrantType {
+	if g.Type == "" {
+		return GrantClientCredentials
+	}
+	return g.Type
+}
+
+// check refuses a grant of which a part is missing.
+func (g Grant) check() *oautherr.Error {
+	switch g.grantType() {
+	case GrantClientCredentials:
+		return nil
+	case GrantJWTBearer:
+		return present(g.Assertion, "the assertion is empty")
+	case GrantTokenExchange:
+		return g.checkExchange()
+	case GrantRefreshToken:
+		return present(g.RefreshToken, "the refresh token is empty")
+	case GrantDeviceCode:
+		return present(g.DeviceCode, "the device code is empty")
+	default:
+		return oautherr.Refused(oautherr.ReasonUnsupportedGrantType, "the operator does not know the grant")
+	}
+}
+
+// checkExchange holds the grant to RFC 8693 section 2.1: each token has a type,
+// and there is no type without a token.
+func (g Grant) checkExchange() *oautherr.Error {
+	switch {
+	case strings.TrimSpace(g.SubjectToken.Reveal()) == "":
+		return oautherr.Refused(oautherr.ReasonInvalidGrant, "the subject token is empty")
+	case g.SubjectTokenType == "":
+		return oautherr.Refused(oautherr.ReasonInvalidRequest, "the subject token has no type")
+	case g.ActorToken != "" && g.ActorTokenType == "":
+		return oautherr.Refused(oautherr.ReasonInvalidRequest, "the actor token has no type")
+	case g.ActorToken == "" && g.ActorTokenType != "":
+		return oautherr.Refused(oautherr.ReasonInvalidGrant, "the actor token is empty")
+	case slices.Contains(g.Audiences, ""):
+		return oautherr.Refused(oautherr.ReasonInvalidRequest, "an audience is empty")
+	default:
+		return nil
+	}
+}
+
+func present(traded Sensitive, why string) *oautherr.Error {
+	if strings.TrimSpace(traded.Reveal()) == "" {
+		return oautherr.Refused(oautherr.ReasonInvalidGrant, why)
+	}
+	return nil
+}
+
+// secrets are what the grant trades.
+func (g Grant) secrets() []Sensitive {
+	return []Sensitive{g.Assertion, g.SubjectToken, g.ActorToken, g.RefreshToken, g.DeviceCode}
 }

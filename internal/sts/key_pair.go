@@ -9,11 +9,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 )
 
 // KeyPair is a private key and its certificates, leaf first, as a
-// kubernetes.io/tls Secret holds them. It prints nothing of the key. It is
+// kubernetes.io/tls Secret holds them. It prints nothing of either. It is
 // immutable and safe for concurrent use. Use [ParseKeyPair] to make one.
 type KeyPair struct {
 	signer crypto.Signer
@@ -21,40 +23,43 @@ type KeyPair struct {
 	chain  [][]byte // DER, leaf first
 }
 
-// ParseKeyPair reads PEM. Its errors say what is wrong and quote nothing of
-// either text.
-func ParseKeyPair(certificates, key []byte) (*KeyPair, error) {
-	pair, err := tls.X509KeyPair(certificates, key)
-	if err != nil {
-		return nil, errors.New("certificate and key are no PEM pair")
-	}
-	signer, ok := pair.PrivateKey.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("the key can't sign")
-	}
-	return &KeyPair{signer: signer, leaf: pair.Leaf, chain: pair.Certificate}, nil
-}
-
 // Fingerprint returns the SHA-256 of the leaf certificate, in hexadecimal.
 func (k *KeyPair) Fingerprint() string {
-	sum := sha256.Sum256(k.leaf.Raw)
+	sum := k.thumbprint()
 	return hex.EncodeToString(sum[:])
 }
 
-// String returns "[redacted]".
-func (*KeyPair) String() string { return redacted }
+// Leaf returns the certificate of the key. It is shared, not to be changed.
+func (k *KeyPair) Leaf() *x509.Certificate { return k.leaf }
 
-// SigningKey is how a client signs its assertions (RFC 7523 section 2.2).
-type SigningKey struct {
-	// Pair must not be nil.
-	Pair *KeyPair
-	// Algorithm is RS256, PS256 or ES256; empty means PS256 for an RSA key and
-	// ES256 for one on P-256.
-	Algorithm string
-	// KeyID is the kid header; empty sends none.
-	KeyID string
-	// SendChain puts the certificates into the x5c header, leaf first.
-	SendChain bool
-	// Audience is the aud claim; empty means the endpoint that is called.
-	Audience string
+func (k *KeyPair) thumbprint() [sha256.Size]byte { return sha256.Sum256(k.leaf.Raw) }
+
+// identity is a hash of all that a handshake shows: a chain that is completed
+// under the same leaf is another one.
+func (k *KeyPair) identity() []byte {
+	sum := sha256.Sum256(slices.Concat(k.chain...))
+	return sum[:]
 }
+
+// certificate returns the pair as crypto/tls presents it.
+func (k *KeyPair) certificate() *tls.Certificate {
+	return &tls.Certificate{Certificate: k.chain, PrivateKey: k.signer, Leaf: k.leaf}
+}
+
+// String returns "[redacted]".
+func (KeyPair) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (KeyPair) GoString() string { return redacted }
+
+// Format writes "[redacted]" for every verb.
+func (KeyPair) Format(f fmt.State, verb rune) { Sensitive("").Format(f, verb) }
+
+// MarshalText returns "[redacted]".
+func (KeyPair) MarshalText() ([]byte, error) { return Sensitive("").MarshalText() }
+
+// MarshalJSON returns "[redacted]" as a JSON string.
+func (KeyPair) MarshalJSON() ([]byte, error) { return Sensitive("").MarshalJSON() }
+
+// LogValue returns "[redacted]".
+func (KeyPair) LogValue() slog.Value { return Sensitive("").LogValue() }

@@ -4,6 +4,7 @@
 package sts
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -36,6 +37,17 @@ type Metadata struct {
 	Entra bool
 }
 
+// Endpoints returns where a client that authenticates so asks for tokens and for
+// device codes: at the mTLS alias with a certificate, where there is one (RFC
+// 8705 section 5). No device endpoint is "".
+func (m Metadata) Endpoints(auth AuthMethod) (token, device string) {
+	if auth != AuthTLSClient {
+		return m.TokenEndpoint, m.DeviceAuthorizationEndpoint
+	}
+	return cmp.Or(m.MTLSTokenEndpoint, m.TokenEndpoint),
+		cmp.Or(m.MTLSDeviceAuthorizationEndpoint, m.DeviceAuthorizationEndpoint)
+}
+
 // DefaultAuthMethod returns how a client with a secret authenticates when nobody
 // chose: by form for Entra; else with client_secret_basic if the server lists it
 // or lists nothing (RFC 8414 section 2), and by form if it lists only others.
@@ -53,11 +65,15 @@ var registeredAuthMethods = []string{
 	"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth",
 }
 
+// signInScopes are the scopes that a request for somebody who signs in adds
+// where the server knows them (OpenID Connect Core 1.0 sections 3.1.2.1 and 11).
+var signInScopes = []string{"openid", "profile", "offline_access"}
+
 // parseMetadata reads a metadata document of the authority (OpenID Connect
 // Discovery 1.0 section 4.2, RFC 8414 section 3.2).
 func (e egress) parseMetadata(body []byte, authority string) (Metadata, *oautherr.Error) {
 	document, err := readObject(body, "issuer", "token_endpoint", "device_authorization_endpoint",
-		"token_endpoint_auth_methods_supported")
+		"token_endpoint_auth_methods_supported", "scopes_supported", "mtls_endpoint_aliases")
 	if err != nil {
 		return Metadata{}, oautherr.Malformed(err.Error())
 	}
@@ -73,14 +89,33 @@ func (e egress) parseMetadata(body []byte, authority string) (Metadata, *oauther
 	if why := e.checkURL(m.TokenEndpoint); why != "" {
 		return Metadata{}, oautherr.Refused(oautherr.ReasonEndpointRefused, "in the metadata's token_endpoint, "+why)
 	}
-	if device, _ := document.text("device_authorization_endpoint"); e.checkURL(device) == "" {
-		m.DeviceAuthorizationEndpoint = device
+	m.DeviceAuthorizationEndpoint = e.callable(document, "device_authorization_endpoint")
+	// RFC 8705 section 5. What isn't an object has no aliases.
+	aliases, _ := readObject(document["mtls_endpoint_aliases"], "token_endpoint", "device_authorization_endpoint")
+	m.MTLSTokenEndpoint = e.callable(aliases, "token_endpoint")
+	m.MTLSDeviceAuthorizationEndpoint = e.callable(aliases, "device_authorization_endpoint")
+	m.AuthMethods = document.among("token_endpoint_auth_methods_supported", registeredAuthMethods)
+	m.Scopes = document.among("scopes_supported", signInScopes)
+	return m, nil
+}
+
+// callable returns the member when it is a URL that may be called, and else "".
+func (e egress) callable(document object, name string) string {
+	endpoint, _ := document.text(name)
+	if e.checkURL(endpoint) != "" {
+		return ""
 	}
-	listed := document.texts("token_endpoint_auth_methods_supported")
-	for _, method := range registeredAuthMethods {
-		if slices.Contains(listed, method) {
-			m.AuthMethods = append(m.AuthMethods, method)
+	return endpoint
+}
+
+// among returns those of the known values that the member lists, in their order.
+func (o object) among(name string, known []string) []string {
+	listed := o.texts(name)
+	var kept []string
+	for _, value := range known {
+		if slices.Contains(listed, value) {
+			kept = append(kept, value)
 		}
 	}
-	return m, nil
+	return kept
 }

@@ -5,6 +5,7 @@ package sts
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -15,20 +16,20 @@ import (
 // Request is one token request (RFC 6749 section 4). It prints without its
 // secrets.
 type Request struct {
-	// Endpoint is the token endpoint's URL.
+	// Endpoint is the token endpoint's URL, and for Authorize that of the device
+	// authorization endpoint.
 	Endpoint string
 	// Auth says how the client authenticates. It must be set.
 	Auth AuthMethod
 	// ClientID is the client's identifier; it must not be empty.
 	ClientID string
-	// ClientSecret must not be empty, unless Auth is AuthNone, which doesn't
-	// send it.
+	// ClientSecret must not be empty for the methods that send it.
 	ClientSecret Sensitive
-	// Key signs a client assertion for AuthPrivateKeyJWT; it must be set then,
-	// unless ClientAssertion is.
+	// Key signs a client assertion for AuthPrivateKeyJWT, a new one for each
+	// call; it must be set then, unless ClientAssertion is.
 	Key *SigningKey
 	// ClientAssertion is a client assertion that somebody else has signed, a
-	// federated identity's, for AuthPrivateKeyJWT.
+	// federated identity's, for AuthPrivateKeyJWT. Key must be nil then.
 	ClientAssertion Sensitive
 	// Grant is what is traded for the token; the zero value is the client
 	// credentials grant.
@@ -70,13 +71,8 @@ func (r Request) check() *oautherr.Error {
 	if r.ClientID == "" {
 		return oautherr.Refused(oautherr.ReasonInvalidRequest, "the client id is empty")
 	}
-	if !slices.Contains([]AuthMethod{AuthNone, AuthClientSecretBasic, AuthClientSecretPost}, r.Auth) {
-		return oautherr.Refused(oautherr.ReasonInvalidRequest, "the client authentication method is not supported")
-	}
-	// MSAL Python sends such a request without any credential, and the answer
-	// then blames the client's registration.
-	if r.Auth != AuthNone && r.ClientSecret == "" {
-		return oautherr.Refused(oautherr.ReasonInvalidClient, "the client secret is empty")
+	if refused := r.checkAuthentication(); refused != nil {
+		return refused
 	}
 	for name := range r.Parameters {
 		// Without regard to case, because some servers read forms that way.
@@ -87,8 +83,22 @@ func (r Request) check() *oautherr.Error {
 	return nil
 }
 
+// checkGrant refuses a grant of which a part is missing, or stands twice.
+func (r Request) checkGrant() *oautherr.Error {
+	if refused := r.Grant.check(); refused != nil {
+		return refused
+	}
+	for name := range r.Parameters {
+		// In RFC 8693 it is the grant's own.
+		if r.Grant.Type == GrantTokenExchange && strings.EqualFold(name, "audience") {
+			return oautherr.Refused(oautherr.ReasonInvalidRequest, "an additional parameter is the audience, which the grant has a list for")
+		}
+	}
+	return nil
+}
+
 // call returns the HTTP request to make.
-func (r Request) call(correlationID string) call {
+func (r Request) call(correlationID string, form url.Values, trades oautherr.Grant) call {
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
 		// Entra then answers a throttled client with 429 and Retry-After, as it
@@ -97,7 +107,6 @@ func (r Request) call(correlationID string) call {
 		"Client-Request-Id":        {correlationID},
 		"Return-Client-Request-Id": {"true"},
 	}
-	form := r.form()
 	r.authenticate(form, header)
 	return call{
 		method:    http.MethodPost,
@@ -106,14 +115,17 @@ func (r Request) call(correlationID string) call {
 		body:      form.Encode(),
 		transport: r.Transport,
 		timeout:   r.Timeout,
+		trades:    trades,
 	}
 }
 
 // secrets are what nothing that comes of the call may show.
 func (r Request) secrets() []string {
-	secrets := []string{r.ClientSecret.Reveal()}
-	for _, hidden := range r.Hidden {
-		secrets = append(secrets, hidden.Reveal())
+	var secrets []string
+	for _, hidden := range slices.Concat([]Sensitive{r.ClientSecret, r.ClientAssertion}, r.Grant.secrets(), r.Hidden) {
+		if hidden != "" {
+			secrets = append(secrets, hidden.Reveal())
+		}
 	}
 	return secrets
 }

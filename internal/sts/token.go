@@ -42,20 +42,6 @@ type Token struct {
 	CorrelationID string
 }
 
-// Identity is who signed in, as the id_token says. Its signature isn't checked:
-// it came over TLS from the token endpoint itself (OpenID Connect Core 1.0
-// section 3.1.3.7). It prints nothing, since names of people are nobody's
-// business in a log.
-type Identity struct {
-	Subject, ObjectID, PreferredUsername Sensitive
-}
-
-// Is reports that one of the names is the given one, exactly.
-func (i *Identity) Is(name string) bool {
-	return i != nil && name != "" &&
-		(i.Subject.Reveal() == name || i.ObjectID.Reveal() == name || i.PreferredUsername.Reveal() == name)
-}
-
 // maxLifetime caps every duration a server states, so that no sum of times
 // overflows: a token of ten years is refreshed no differently from one of
 // thirty.

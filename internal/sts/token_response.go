@@ -13,9 +13,10 @@ import (
 
 // What a token response may hold at most. A Secret takes 1 MiB in all.
 const (
-	maxAccessToken = 256 << 10
-	maxScope       = 16 << 10
-	maxTypeName    = 1 << 10
+	maxAccessToken  = 256 << 10
+	maxRefreshToken = 64 << 10
+	maxScope        = 16 << 10
+	maxTypeName     = 1 << 10
 )
 
 // parseToken reads the body of a success (RFC 6749 section 5.1). It is total:
@@ -40,7 +41,8 @@ const (
 //     expires_on, which is by the server's clock, and ext_expires_in, which
 //     holds in an outage only, are ignored.
 //   - scope is a string, which may be empty.
-//   - id_token and refresh_token aren't taken.
+//   - refresh_token is 1 to 65536 characters, each of VSCHAR.
+//   - id_token is a JWT, of which the names of who signed in are taken.
 //
 // What the answer says of the token is shown to people, so it is held against
 // the tokens of the answer and the secrets of the request: a token_type that
@@ -66,6 +68,12 @@ func parseToken(body []byte, sent time.Time, secrets ...string) (*Token, *oauthe
 		TokenType:   kind,
 		IssuedAt:    sent,
 		RefreshIn:   answer.seconds("refresh_in"),
+	}
+	if refresh, ok := answer.text("refresh_token"); ok && isVSCHAR(refresh, 1, maxRefreshToken) {
+		token.RefreshToken = Sensitive(refresh)
+	}
+	if idToken, ok := answer.text("id_token"); ok {
+		token.Identity = readIdentity(idToken)
 	}
 	token.describe(answer, secrets)
 	token.expire(answer.seconds("expires_in"))

@@ -48,7 +48,13 @@ func TestParseTokenReadsWhatIsThere(t *testing.T) {
 	early := lasting(time.Hour)
 	early.RefreshIn = 30 * time.Minute
 	typed := lasting(0)
-	typed.TokenType = "N_A"
+	typed.TokenType = "N_A" // RFC 8693 section 2.2.1
+	longest := strings.Repeat("~", maxRefreshToken)
+	refreshed := func(with string) Token {
+		token := lasting(0)
+		token.RefreshToken = Sensitive(with)
+		return token
+	}
 
 	tests := map[string]struct {
 		body string
@@ -71,7 +77,13 @@ func TestParseTokenReadsWhatIsThere(t *testing.T) {
 		"an issued token type with a control character": {withMembers(`,"issued_token_type":"a\u0000"`), lasting(0)},
 		"a time to refresh":                             {withMembers(`,"expires_in":3600,"refresh_in":"1800"`), early},
 		"a time to refresh that is garbage":             {withMembers(`,"expires_in":3600,"refresh_in":[]`), lasting(time.Hour)},
-		"an id token and a refresh token":               {withMembers(`,"id_token":"a.b.c","refresh_token":"r"`), lasting(0)},
+		"a refresh token":                               {withMembers(`,"refresh_token":"r"`), refreshed("r")},
+		"a refresh token of the longest":                {withMembers(`,"refresh_token":"` + longest + `"`), refreshed(longest)},
+		"a refresh token that is too long":              {withMembers(`,"refresh_token":"` + longest + `~"`), lasting(0)},
+		"a refresh token that is empty":                 {withMembers(`,"refresh_token":""`), lasting(0)},
+		"a refresh token that is null":                  {withMembers(`,"refresh_token":null`), lasting(0)},
+		"a refresh token with a line break":             {withMembers(`,"refresh_token":"r\n"`), lasting(0)},
+		"a refresh token that isn't ASCII":              {withMembers(`,"refresh_token":"ř"`), lasting(0)},
 		"extended and absolute expiries":                {withMembers(`,"ext_expires_in":60,"expires_on":"1893553445"`), lasting(0)},
 	}
 	for name, tc := range tests {
@@ -250,6 +262,7 @@ func FuzzToken(f *testing.F) {
 		withMembers(`,"expires_in":3600,"scope":"a b"`), withMembers(`,"expires_in":"3600"`), withMembers(`,"expires_in":1e999`),
 		`{"access_token":"` + unsigned(`{"exp":1893553445}`) + `","token_type":"Bearer"}`,
 		`{"access_token":"` + unsigned(`{"exp":1e300}`) + `","token_type":"Bearer"}`,
+		withMembers(`,"refresh_token":"r","id_token":"` + unsigned(`{"sub":"s","oid":"o","preferred_username":"p"}`) + `"`),
 		`{}`, `[]`, `null`, "\xef\xbb\xbf{}", `{"access_token":"a","access_token":"b"}`, `<html>`,
 	} {
 		f.Add([]byte(seed))
@@ -279,6 +292,12 @@ func wantUsable(t *testing.T, token *Token) {
 	t.Helper()
 	if !isVSCHAR(token.AccessToken.Reveal(), 1, maxAccessToken) || token.TokenType == "" {
 		t.Errorf("the token cannot be used: %q of type %q", token.AccessToken.Reveal(), token.TokenType)
+	}
+	if !isVSCHAR(token.RefreshToken.Reveal(), 0, maxRefreshToken) {
+		t.Errorf("the refresh token cannot be used: %q", token.RefreshToken.Reveal())
+	}
+	if token.Identity != nil && *token.Identity == (Identity{}) {
+		t.Error("the identity names nobody, want none")
 	}
 	for _, d := range []time.Duration{token.Lifetime, token.RefreshIn} {
 		if d < 0 || d > maxLifetime || d%time.Second != 0 {

@@ -36,6 +36,10 @@ type Transport struct {
 func (t Transport) Identity() string {
 	size := binary.BigEndian.AppendUint64(nil, uint64(len(t.RootCAs)))
 	sum := sha256.Sum256(slices.Concat(size, t.RootCAs, []byte(t.ProxyURL)))
+	if t.ClientCertificate != nil {
+		// A certificate that is rotated gets connections of its own.
+		sum = sha256.Sum256(append(sum[:], t.ClientCertificate.identity()...))
+	}
 	return hex.EncodeToString(sum[:])
 }
 
@@ -56,8 +60,9 @@ const (
 	pingTimeout = 5 * time.Second
 )
 
-// transport returns the connection pool for t. Each trust root and proxy has
-// its own, so that no connection serves a request which trusts less.
+// transport returns the connection pool for t. Each trust root, proxy and client
+// certificate has its own, so that no connection serves a request which trusts
+// less, or comes from another client.
 func (c *Client) transport(t Transport) (*http.Transport, *oautherr.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,7 +97,7 @@ func (e egress) newTransport(t Transport) (*http.Transport, *oautherr.Error) {
 		proxy = http.ProxyURL(u)
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout, ControlContext: e.control}
-	return &http.Transport{
+	pool := &http.Transport{
 		Proxy:                  proxy,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        trust,
@@ -104,5 +109,9 @@ func (e egress) newTransport(t Transport) (*http.Transport, *oautherr.Error) {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true,
-	}, nil
+	}
+	if t.ClientCertificate != nil {
+		t.ClientCertificate.present(pool)
+	}
+	return pool, nil
 }

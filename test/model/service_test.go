@@ -90,6 +90,11 @@ func (p *process) Discover(ctx context.Context, authority string, t sts.Transpor
 	return p.known[authority], nil
 }
 
+// Authorize is asked by nobody: no request of this world has a user.
+func (p *process) Authorize(context.Context, sts.Request) (*sts.DeviceAuthorization, *oautherr.Error) {
+	return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "nobody signs in here")
+}
+
 // Token asks for a token.
 func (p *process) Token(ctx context.Context, r sts.Request) (*sts.Token, *oautherr.Error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)

@@ -61,10 +61,51 @@ func TestResolveReadsWhatIsReferredToAndNothingElse(t *testing.T) {
 	}
 }
 
+// A grant's are the request's, wherever the issuer's are.
+func TestResolveReadsWhatAGrantRefersToAndNothingElse(t *testing.T) {
+	user, actor, graph := ofSecret("assertion"), ofSecret("actor"), ofAccount(entra)
+	for name, test := range map[string]struct {
+		grant *stsv1alpha1.Grant
+		want  []string
+	}{
+		"no grant":                     {nil, nil},
+		"client credentials":           {&stsv1alpha1.Grant{Type: stsv1alpha1.GrantClientCredentials}, nil},
+		"an assertion on behalf of":    {onBehalfOf(user), []string{"Secret/user"}},
+		"a bearer's assertion":         {jwtBearer(user), []string{"Secret/user"}},
+		"one of a service account":     {jwtBearer(graph), []string{"ServiceAccount/graph"}},
+		"a subject's token":            {exchange(user, nil), []string{"Secret/user"}},
+		"a subject's and an actor's":   {exchange(graph, &actor), []string{"Secret/user", "ServiceAccount/graph"}},
+		"both out of one Secret":       {exchange(user, &actor), []string{"Secret/user", "Secret/user"}},
+		"both of one service account":  {exchange(graph, &graph), []string{"ServiceAccount/graph", "ServiceAccount/graph"}},
+		"a refresh token":              {refreshToken("assertion"), []string{"Secret/user"}},
+		"a sign-in":                    {signIn(), nil},
+		"an exchange without a source": {exchange(stsv1alpha1.TokenSource{}, nil), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var referred, read []string
+			for _, ref := range credential.GrantReferences(test.grant) {
+				referred = append(referred, ref.String())
+			}
+			want(t, "references", test.want, sorted(referred))
+			c := everything()
+			site := credential.Site{Issuer: "ClusterTokenIssuer contoso spec", IssuerNamespace: "system", Namespace: namespace}
+			issuer := newIssuer(withCredential(&stsv1alpha1.Credential{}))
+			if _, problem, err := resolverOf(c).Resolve(t.Context(), site, issuer, test.grant); problem != nil || err != nil {
+				t.Fatalf("Resolve = %v, %v; want a credential", problem, err)
+			}
+			for _, ref := range slices.Compact(referred) {
+				read = append(read, ref+" in "+namespace)
+			}
+			want(t, "what was read", read, sorted(c.read))
+		})
+	}
+}
+
 func TestReferenceAsAnIndexKey(t *testing.T) {
 	for want, ref := range map[string]credential.Reference{
-		"Secret/app":    {Kind: "Secret", Name: "app"},
-		"ConfigMap/app": {Kind: "ConfigMap", Name: "app"},
+		"Secret/app":         {Kind: "Secret", Name: "app"},
+		"ConfigMap/app":      {Kind: "ConfigMap", Name: "app"},
+		"ServiceAccount/app": {Kind: "ServiceAccount", Name: "app"},
 	} {
 		if got := ref.String(); got != want {
 			t.Errorf("String() = %q, want %q", got, want)
@@ -83,6 +124,8 @@ func TestNoOtherNamespaceIsEverRead(t *testing.T) {
 		"a client identifier":             newIssuer(withoutCredential, withClientIDOf("other", "appId")),
 		"a trust root out of a ConfigMap": newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleConfigMap)),
 		"a trust root out of a Secret":    newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleSecret)),
+		"a key pair":                      newIssuer(withCredential(keyPairOf("pair"))),
+		"a service account":               newIssuer(withCredential(federatedBy("graph", ""))),
 		"a name that looks like a path":   newIssuer(func(i *stsv1alpha1.IssuerSpec) { i.Credential = clientSecret("orders/app", "client_secret") }),
 	} {
 		t.Run(name, func(t *testing.T) {

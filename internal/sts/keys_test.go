@@ -1,0 +1,86 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sts_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"sync"
+	"testing"
+	"time"
+
+	"tokenrequest.dev/operator/internal/sts"
+)
+
+// Keys are slow to make, and none is changed.
+var (
+	rsaKey   = sync.OnceValue(func() crypto.Signer { return made(rsa.GenerateKey(rand.Reader, 2048)) })
+	rootKey  = sync.OnceValue(func() crypto.Signer { return made(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	ecKey    = sync.OnceValue(func() crypto.Signer { return made(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	otherKey = sync.OnceValue(func() crypto.Signer { return made(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+)
+
+func made[K crypto.Signer](key K, err error) crypto.Signer {
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// issue returns the certificate of the key by that name, in DER.
+func issue(t *testing.T, name string, key crypto.Signer, issuer string, issuerKey crypto.Signer) []byte {
+	t.Helper()
+	template := func(name string) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+			// Expired: no matter to the client that presents it.
+			NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1, 0),
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template(name), template(issuer), key.Public(), issuerKey)
+	if err != nil {
+		t.Fatalf("issuing a certificate: %v", err)
+	}
+	return der
+}
+
+func selfSigned(t *testing.T, key crypto.Signer) []byte {
+	t.Helper()
+	return issue(t, "client", key, "client", key)
+}
+
+func certificatePEM(ders ...[]byte) []byte {
+	var text bytes.Buffer
+	for _, der := range ders {
+		_ = pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	return text.Bytes()
+}
+
+func keyPEM(t *testing.T, key any) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatalf("marshalling a key: %v", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// pairOf returns the key with a certificate of its own.
+func pairOf(t *testing.T, key crypto.Signer) *sts.KeyPair {
+	t.Helper()
+	pair, err := sts.ParseKeyPair(certificatePEM(selfSigned(t, key)), keyPEM(t, key))
+	if err != nil {
+		t.Fatalf("parsing a pair: %v", err)
+	}
+	return pair
+}

@@ -205,21 +205,8 @@ var _ = Describe("What only the operator can see", func() {
 			}).Should(Succeed())
 			Expect(t.calls()).To(BeEmpty())
 		},
-		Entry("another grant", "the grant OnBehalfOf", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantOnBehalfOf, OnBehalfOf: &stsv1alpha1.AssertionGrant{
-				Assertion: stsv1alpha1.TokenSource{SecretRef: &stsv1alpha1.SecretKeyRef{Name: "app", Key: "assertion"}}}}
-		}),
 		Entry("templates", "spec.secret.data", func(r *stsv1alpha1.TokenRequest) {
 			r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"token": "{{ .AccessToken }}"}}
-		}),
-		Entry("private_key_jwt", "privateKeyJWT", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Issuer.Credential = &stsv1alpha1.Credential{PrivateKeyJWT: &stsv1alpha1.PrivateKeyJWTCredential{SecretRef: stsv1alpha1.SecretRef{Name: "app"}}}
-		}),
-		Entry("tls_client_auth", "tlsClientAuth", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Issuer.Credential = &stsv1alpha1.Credential{TLSClientAuth: &stsv1alpha1.TLSClientAuthCredential{SecretRef: stsv1alpha1.SecretRef{Name: "app"}}}
-		}),
-		Entry("federated service accounts", "federated", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Issuer.Credential = &stsv1alpha1.Credential{Federated: &stsv1alpha1.FederatedCredential{ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: "app"}}}
 		}),
 	)
 })

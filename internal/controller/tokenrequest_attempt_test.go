@@ -69,6 +69,7 @@ func TestNamespacesThatShareAnIssuerMeetAtItsGates(t *testing.T) {
 			a.request.Namespace = namespace
 			a.request.Spec.Grant = &stsv1alpha1.Grant{Type: grant}
 			a.realm = "cluster/contoso"
+			a.identify()
 		})
 	}
 	mine, theirs := of("payments", stsv1alpha1.GrantClientCredentials), of("shop", stsv1alpha1.GrantClientCredentials)

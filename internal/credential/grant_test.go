@@ -127,38 +127,6 @@ func TestAGrantsReferencesAreTheRequests(t *testing.T) {
 	}
 }
 
-func TestSomeGrantsNeedACredential(t *testing.T) {
-	const text = "The grant %s is for a client that proves who it is (RFC 6749 section 4.4), and the issuer has no credential. Set spec.issuer.credential."
-	for name, test := range map[string]struct {
-		grant *stsv1alpha1.Grant
-		want  string
-	}{
-		"no grant":           {nil, "ClientCredentials"},
-		"client credentials": {&stsv1alpha1.Grant{Type: stsv1alpha1.GrantClientCredentials}, "ClientCredentials"},
-		"on behalf of":       {onBehalfOf(ofSecret("assertion")), "OnBehalfOf"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := everything()
-			got := refuseGrant(t, resolverOf(c), newIssuer(withoutCredential), test.grant)
-			want := credential.Problem{Reason: stsv1alpha1.ReasonCredentialRequired, Message: fmt.Sprintf(text, test.want)}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("the problem (-want +got):\n%s", diff)
-			}
-			if c.read != nil {
-				t.Errorf("read was %q, want nothing", c.read)
-			}
-		})
-	}
-	for name, grant := range map[string]*stsv1alpha1.Grant{
-		"a bearer's assertion": jwtBearer(ofSecret("assertion")), "an exchange": exchange(ofSecret("assertion"), nil),
-		"a refresh token": refreshToken("assertion"), "a sign-in": signIn(),
-	} {
-		t.Run(name+" needs none", func(t *testing.T) {
-			resolveGrant(t, everything(), newIssuer(withoutCredential), grant)
-		})
-	}
-}
-
 func TestAGrantThatCannotBeUsedIsAProblem(t *testing.T) {
 	holding := func(value string) *cluster {
 		return &cluster{objects: []client.Object{app(), &corev1.Secret{ObjectMeta: meta("user"), Data: map[string][]byte{"assertion": []byte(value)}}}}

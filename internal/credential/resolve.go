@@ -40,9 +40,6 @@ type Resolver struct {
 // credentials, which trades nothing. One of the three results is set; the error is the Kubernetes
 // API's alone.
 func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.IssuerSpec, grant *stsv1alpha1.Grant) (*Credential, *Problem, error) {
-	if problem := required(site, issuer, grant); problem != nil {
-		return nil, problem, nil
-	}
 	read := &reading{
 		reader:   r.Reader,
 		now:      r.Now,
@@ -68,24 +65,6 @@ func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.Is
 	}
 	c.Identity = strings.Join(read.versions, ",")
 	return c, nil, nil
-}
-
-// required says that a grant is for clients alone that prove who they are: RFC 6749 section 4.4 for
-// client credentials, and Entra likewise on behalf of. The schema sees that of an issuer in the
-// request, and not through an issuerRef.
-func required(site Site, issuer *stsv1alpha1.IssuerSpec, grant *stsv1alpha1.Grant) *Problem {
-	if issuer.Credential != nil {
-		return nil
-	}
-	kind := stsv1alpha1.GrantClientCredentials
-	if grant != nil {
-		kind = grant.Type
-	}
-	if kind != stsv1alpha1.GrantClientCredentials && kind != stsv1alpha1.GrantOnBehalfOf {
-		return nil
-	}
-	return problem(stsv1alpha1.ReasonCredentialRequired,
-		"The grant %s is for a client that proves who it is (RFC 6749 section 4.4), and the issuer has no credential. Set %s.credential.", kind, site.Issuer)
 }
 
 // reading is one resolution. It reads each object once, so that client identifier and secret out of

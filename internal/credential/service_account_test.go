@@ -150,7 +150,6 @@ func TestProblemsNameTheIssuerThatTheyAreAbout(t *testing.T) {
 	site := credential.Site{Issuer: "ClusterTokenIssuer contoso spec", IssuerNamespace: "system", Namespace: namespace}
 	for want, issuer := range map[string]*stsv1alpha1.IssuerSpec{
 		"ClusterTokenIssuer contoso spec.tls.caBundle holds no":             newIssuer(withCredential(&stsv1alpha1.Credential{}), withInlineCA("none")),
-		"Set ClusterTokenIssuer contoso spec.credential.":                   newIssuer(withoutCredential),
 		"in ClusterTokenIssuer contoso spec.credential.federated.audience.": newIssuer(withCredential(federatedBy("graph", "kubernetes.default"))),
 		"Secret system/app doesn't exist":                                   newIssuer(),
 		"Secret system/pair doesn't exist":                                  newIssuer(withCredential(keyPairOf("pair"))),

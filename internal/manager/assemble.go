@@ -66,10 +66,13 @@ const flushTimeout = 5 * time.Second
 func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Interface, c Config, clk clock.PassiveClock) error {
 	recorder := mgr.GetEventRecorder(stsv1alpha1.FieldManager)
 	gates := throttle.New[*oautherr.Error](throttle.Limits{})
-	store, err := newStore(mgr, gates, recorder, c, clk)
+	// It sees what another leader wrote a moment ago, and creates what no cache can hold: reviews and
+	// token requests of service accounts.
+	uncached, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
-		return err
+		return fmt.Errorf("making a client without a cache: %w", err)
 	}
+	store := newStore(uncached, gates, recorder, c, clk)
 	woken := make(chan event.TypedGenericEvent[types.NamespacedName], wakeBuffer)
 	flights := flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), clk, func(name types.NamespacedName) {
 		select {
@@ -86,7 +89,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		STS:               metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:           flights,
 		Shelf:             flight.NewShelf[string, *sts.Token](shelfSize),
-		Minter:            credential.NewMinter(mgr.GetClient(), clk.Now),
+		Minter:            credential.NewMinter(uncached, clk.Now),
 		Gates:             gates,
 		Store:             store,
 		Repairs:           controller.NewRepairs(),
@@ -123,22 +126,17 @@ func assembleIssuers(mgr ctrl.Manager, requests *controller.Reconciler, queues *
 	return errors.Join(mgr.Add(crmanager.RunnableFunc(discoveries.Run)), reconciler.SetupWithManager(mgr))
 }
 
-// newStore keeps the gates in their ConfigMap. It reads and writes without a cache: it has to see
-// what another leader wrote a moment ago.
-func newStore(mgr ctrl.Manager, gates *controller.Gates, recorder events.EventRecorder, c Config, clk clock.PassiveClock) (*configmap.Store[*oautherr.Error], error) {
-	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
-	if err != nil {
-		return nil, fmt.Errorf("making the client of the throttle ConfigMap: %w", err)
-	}
+// newStore keeps the gates in their ConfigMap.
+func newStore(uncached client.Client, gates *controller.Gates, recorder events.EventRecorder, c Config, clk clock.PassiveClock) *configmap.Store[*oautherr.Error] {
 	key := types.NamespacedName{Namespace: c.OperatorNamespace, Name: ThrottleConfigMap}
 	about := &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
 	}
-	return configmap.New(live, key, gates, clk, func(p configmap.Problem) {
+	return configmap.New(uncached, key, gates, clk, func(p configmap.Problem) {
 		recorder.Eventf(about, nil, corev1.EventTypeWarning, "Gate"+string(p.Reason), "LoadGates",
 			"The data key %s isn't a gate as the operator writes it, and is ignored: that client may be called once too early. Leave this ConfigMap to the operator.", p.Key)
-	}), nil
+	})
 }
 
 // tidyInterval is how long the ConfigMap may show a gate that has opened.

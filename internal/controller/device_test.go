@@ -1,0 +1,157 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/test/stssim"
+)
+
+var _ = Describe("A sign-in with a device code", func() {
+	var t tenant
+	adele := stssim.Person{Subject: "sub-of-adele", ObjectID: "oid-of-adele", PreferredUsername: "adele@contoso.example"}
+	mallory := stssim.Person{Subject: "sub-of-mallory", ObjectID: "oid-of-mallory", PreferredUsername: "mallory@contoso.example"}
+
+	// register makes the tenant's client a public one, whose codes live so long.
+	register := func(lifetime time.Duration, change ...func(*stssim.Client)) {
+		c := stssim.Client{Tenant: t.directory, ID: t.clientID, Public: true, RefreshRotation: stssim.RotationStrict,
+			DeviceInterval: stssim.Duration(time.Second), DeviceLifetime: stssim.Duration(lifetime)}
+		for _, f := range change {
+			f(&c)
+		}
+		Expect(sim.PutClient(c)).To(Succeed())
+	}
+	signIn := func(r *stsv1alpha1.TokenRequest) {
+		r.Spec.Issuer = &stsv1alpha1.IssuerSpec{
+			Authority: stsv1alpha1.HTTPSURL(sim.PlainIssuer(t.directory)), ClientID: t.clientID, TLS: r.Spec.Issuer.TLS,
+		}
+		r.Spec.Scopes = []stsv1alpha1.Scope{"chat.read"}
+		r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantDeviceCode, DeviceCode: &stsv1alpha1.DeviceCodeGrant{ExpectedSubject: adele.PreferredUsername}}
+	}
+	// invited waits for a code that isn't the one before, as a person would, and returns it.
+	invited := func(now func(Gomega) *stsv1alpha1.TokenRequest, before string) string {
+		GinkgoHelper()
+		var code string
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(r.Status.DeviceAuthorization).NotTo(BeNil())
+			code = r.Status.DeviceAuthorization.UserCode
+			g.Expect(code).NotTo(Or(BeEmpty(), Equal(before)))
+			g.Expect(messageOf(r, "InteractionRequired")).To(And(ContainSubstring(code), ContainSubstring(r.Status.DeviceAuthorization.VerificationURI)))
+		}).Should(Succeed())
+		return code
+	}
+	ask := func(ctx SpecContext, what string) {
+		edit(ctx, t.request("chat"), func(r *stsv1alpha1.TokenRequest) {
+			r.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: what}
+		})
+	}
+
+	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx) })
+
+	It("is asked for in conditions, an event and a column, polled for at its interval, and brings a token that refreshes itself", func(ctx SpecContext) {
+		register(time.Minute, func(c *stssim.Client) { c.Lifetime = stssim.Duration(20 * time.Second) })
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		Eventually(func(g Gomega) {
+			g.Expect(conditionsOf(now(g))).To(Equal(map[string]string{"Ready": "False/AuthorizationPending", "Issued": "False/AuthorizationPending",
+				"InteractionRequired": "True/AuthorizationPending", "Reconciling": "True/RetryScheduled"}))
+			g.Expect(eventsOf(ctx, g, t.request("chat"))).To(ContainElement("Warning/AuthorizationPending"))
+		}).Should(Succeed())
+		// The code isn't polled for faster than the STS wants, nor does it change meanwhile.
+		Eventually(func() int { return len(t.calls()) }).Should(BeNumerically(">=", 3))
+		for _, call := range t.calls() {
+			Expect(call.Error).To(Equal("authorization_pending"))
+		}
+		Expect(now(Default).Status.DeviceAuthorization.UserCode).To(Equal(code))
+
+		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
+		r := awaitReady(now)
+		Expect(r.Status.DeviceAuthorization).To(BeNil())
+		store := secretOf(ctx, Default, t.namespace, "chat-refresh")
+		Expect(store.Data).To(HaveKey("refresh_token"))
+		Expect(store.Data).NotTo(HaveKey("device_code"))
+		Expect(store.OwnerReferences).To(HaveLen(1))
+		Expect(secretOf(ctx, Default, t.namespace, "chat").Data).NotTo(HaveKey("refresh_token"))
+
+		first := r.Status.Token.IssuedAt
+		Eventually(func(g Gomega) { g.Expect(now(g).Status.Token.IssuedAt.After(first.Time)).To(BeTrue()) }).Should(Succeed())
+		Expect(secretOf(ctx, Default, t.namespace, "chat-refresh").Data["refresh_token"]).NotTo(Equal(store.Data["refresh_token"]))
+	})
+
+	It("that nobody makes ends, and begins anew only when asked", func(ctx SpecContext) {
+		register(3 * time.Second)
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "False/ExpiredToken", "Issued": "False/ExpiredToken",
+				"InteractionRequired": "True/ExpiredToken", "Stalled": "True/ExpiredToken"}))
+			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("refresh-requested-at"))
+			g.Expect(r.Status.DeviceAuthorization).To(BeNil())
+		}).Should(Succeed())
+		calls := len(t.calls())
+		Consistently(func() int { return len(t.calls()) }, inSync).Should(Equal(calls))
+
+		register(time.Minute)
+		ask(ctx, "once more")
+		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
+		Expect(awaitReady(now).Status.LastHandledRefreshAt).To(Equal("once more"))
+	})
+
+	It("that is refused says so, and waits for somebody to ask again", func(ctx SpecContext) {
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn))
+		Expect(sim.DenyDevice(invited(now, ""))).To(Succeed())
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(reasonOf(r, "Ready")).To(Or(Equal("False/AccessDenied"), Equal("False/AuthorizationDeclined")))
+			g.Expect(reasonOf(r, "Stalled")).NotTo(Equal("absent"))
+			g.Expect(r.Status.LastError.Error).To(Or(Equal("access_denied"), Equal("authorization_declined")))
+		}).Should(Succeed())
+	})
+
+	It("of a stranger is thrown away", func(ctx SpecContext) {
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		Expect(sim.ApproveDevice(code, mallory)).To(Succeed())
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(reasonOf(r, "Ready")).To(Equal("False/SubjectMismatch"))
+			g.Expect(messageOf(r, "Ready")).NotTo(ContainSubstring("mallory"))
+		}).Should(Succeed())
+		Expect(secretOf(ctx, Default, t.namespace, "chat-refresh").Data).NotTo(HaveKey("refresh_token"))
+
+		ask(ctx, "for adele")
+		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
+		awaitReady(now)
+	})
+
+	It("is needed again when the STS says so at a refresh, which keeps the token and says what to do", func(ctx SpecContext) {
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
+		awaitReady(now)
+
+		t.rule(1, stssim.Action{Error: &stssim.ErrorBody{Error: "interaction_required", Codes: []int{50076}}})
+		ask(ctx, "now")
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "True/TokenValid", "Issued": "False/InteractionRequired",
+				"InteractionRequired": "True/InteractionRequired"}))
+			g.Expect(messageOf(r, "InteractionRequired")).To(ContainSubstring("refresh-requested-at"))
+		}).Should(Succeed())
+
+		ask(ctx, "with a sign-in")
+		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
+		awaitReady(now)
+	})
+})

@@ -1,0 +1,170 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/test/stssim"
+)
+
+var _ = Describe("A refresh token", func() {
+	var t tenant
+
+	seed := func(ctx SpecContext, value string) {
+		GinkgoHelper()
+		s := &corev1.Secret{ObjectMeta: t.meta("seed"), Data: map[string][]byte{"refresh_token": []byte(value)}}
+		err := api.Create(ctx, s)
+		if apierrors.IsAlreadyExists(err) {
+			err = api.Update(ctx, s)
+		}
+		Expect(err).NotTo(HaveOccurred())
+	}
+	refreshing := func(r *stsv1alpha1.TokenRequest) {
+		r.Spec.Issuer.TokenEndpoint = stsv1alpha1.HTTPSURL(sim.PlainIssuer(t.directory) + "/token")
+		r.Spec.Scopes = []stsv1alpha1.Scope{"mail.send"}
+		r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantRefreshToken, RefreshToken: &stsv1alpha1.RefreshTokenGrant{
+			TokenRef: stsv1alpha1.SecretKeyRef{Name: "seed", Key: "refresh_token"}}}
+	}
+	ask := func(ctx SpecContext, what string) {
+		edit(ctx, t.request("mail"), func(r *stsv1alpha1.TokenRequest) {
+			r.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: what}
+		})
+	}
+	kept := func(ctx SpecContext) map[string][]byte {
+		GinkgoHelper()
+		return secretOf(ctx, Default, t.namespace, "mail-refresh").Data
+	}
+
+	BeforeEach(func(ctx SpecContext) {
+		t = newTenant(ctx)
+		Expect(sim.PutClient(stssim.Client{Tenant: t.directory, ID: t.clientID, Secrets: []stssim.Secret{{Value: goodSecret}},
+			RefreshRotation: stssim.RotationStrict})).To(Succeed())
+		seed(ctx, sim.SeedRefreshToken(t.directory, t.clientID, "sub-of-adele"))
+	})
+
+	It("that is good for one use is replaced by the next, as often as is asked", func(ctx SpecContext) {
+		now := create(ctx, t.request("mail", refreshing))
+		awaitReady(now)
+		seen := map[string]bool{}
+		for _, round := range []string{"one", "two", "three"} {
+			seen[string(kept(ctx)["refresh_token"])] = true
+			ask(ctx, round)
+			Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal(round)) }).Should(Succeed())
+			awaitReady(now)
+		}
+		seen[string(kept(ctx)["refresh_token"])] = true
+		Expect(seen).To(HaveLen(4))
+		Expect(kept(ctx)).NotTo(HaveKey("spending"))
+	})
+
+	It("is replaced by another chain when another one is seeded", func(ctx SpecContext) {
+		now := create(ctx, t.request("mail", refreshing))
+		awaitReady(now)
+		sim.RevokeRefreshTokens(t.directory, t.clientID)
+		ask(ctx, "now")
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(reasonOf(r, "Issued")).To(Equal("False/InvalidGrant"))
+			g.Expect(reasonOf(r, "Ready")).To(Equal("True/TokenValid"))
+			g.Expect(reasonOf(r, "InteractionRequired")).To(Equal("True/InvalidGrant"))
+		}).Should(Succeed())
+		before := kept(ctx)["origin"]
+		seed(ctx, sim.SeedRefreshToken(t.directory, t.clientID, "sub-of-adele"))
+		awaitReady(now)
+		Expect(kept(ctx)["origin"]).NotTo(Equal(before))
+	})
+
+	// lose makes the store as a crash leaves it between the STS's answer and its storing: the token has
+	// left, and the STS has replaced it.
+	lose := func(ctx SpecContext, spend bool) {
+		GinkgoHelper()
+		store := secretOf(ctx, Default, t.namespace, "mail-refresh")
+		before := store.DeepCopy()
+		store.Data["spending"] = []byte("true")
+		Expect(api.Patch(ctx, store, client.MergeFrom(before))).To(Succeed())
+		if spend {
+			sim.RevokeRefreshTokens(t.directory, t.clientID)
+		}
+	}
+
+	It("that was lost in a crash is tried once more, and then a person is told what to do", func(ctx SpecContext) {
+		now := create(ctx, t.request("mail", refreshing))
+		awaitReady(now)
+		lose(ctx, true)
+		calls := len(t.calls())
+		ask(ctx, "after the crash")
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(reasonOf(r, "Issued")).To(Equal("False/RefreshTokenLost"))
+			g.Expect(messageOf(r, "Issued")).To(And(ContainSubstring("Put a new refresh token into"), ContainSubstring("seed")))
+			g.Expect(reasonOf(r, "Ready")).To(Equal("True/TokenValid"))
+		}).Should(Succeed())
+		Expect(t.calls()).To(HaveLen(calls + 1))
+		ask(ctx, "in vain")
+		Consistently(func() int { return len(t.calls()) }, inSync).Should(Equal(calls + 1))
+
+		seed(ctx, sim.SeedRefreshToken(t.directory, t.clientID, "sub-of-adele"))
+		awaitReady(now)
+	})
+
+	It("whose call never reached the STS before a crash goes on", func(ctx SpecContext) {
+		now := create(ctx, t.request("mail", refreshing))
+		awaitReady(now)
+		lose(ctx, false)
+		ask(ctx, "after the crash")
+		Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal("after the crash")) }).Should(Succeed())
+		awaitReady(now)
+		Expect(kept(ctx)).NotTo(HaveKey("spending"))
+	})
+
+	It("is kept while the STS is down, and not taken for lost", func(ctx SpecContext) {
+		now := create(ctx, t.request("mail", refreshing))
+		awaitReady(now)
+		before := kept(ctx)["refresh_token"]
+		t.rule(1, stssim.Action{Status: 503, Body: "down"})
+		ask(ctx, "meanwhile")
+		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Issued")).To(Equal("False/ServerError")) }).Should(Succeed())
+		Eventually(func() map[string][]byte { return kept(ctx) }).ShouldNot(HaveKey("spending"))
+		Expect(kept(ctx)["refresh_token"]).To(Equal(before))
+		awaitReady(now)
+	})
+
+	It("isn't written into a Secret that is somebody else's", func(ctx SpecContext) {
+		Expect(api.Create(ctx, &corev1.Secret{ObjectMeta: t.meta("mail-refresh"), Data: map[string][]byte{"mine": []byte("x")}})).To(Succeed())
+		now := create(ctx, t.request("mail", refreshing))
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(reasonOf(r, "Ready")).To(Equal("False/SecretConflict"))
+			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("Secret mail-refresh, which is to keep the refresh token"))
+		}).Should(Succeed())
+		Expect(t.calls()).To(BeEmpty())
+		Expect(kept(ctx)).To(HaveLen(1))
+	})
+
+	It("goes with its request", func(ctx SpecContext) {
+		awaitReady(create(ctx, t.request("mail", refreshing)))
+		owners := secretOf(ctx, Default, t.namespace, "mail-refresh").OwnerReferences
+		Expect(owners).To(HaveLen(1))
+		Expect(owners[0].Name).To(Equal("mail"))
+		Expect(*owners[0].Controller).To(BeTrue())
+		Expect(owners[0].BlockOwnerDeletion).To(BeNil())
+	})
+
+	It("isn't shared by two requests that ask for the same with the same seed", func(ctx SpecContext) {
+		Expect(sim.PutClient(stssim.Client{Tenant: t.directory, ID: t.clientID, Secrets: []stssim.Secret{{Value: goodSecret}},
+			RefreshRotation: stssim.RotationLenient, Lifetime: stssim.Duration(time.Hour)})).To(Succeed())
+		first, second := create(ctx, t.request("mail", refreshing)), create(ctx, t.request("post", refreshing))
+		awaitReady(first)
+		awaitReady(second)
+		Expect(kept(ctx)["refresh_token"]).NotTo(Equal(secretOf(ctx, Default, t.namespace, "post-refresh").Data["refresh_token"]))
+	})
+})

@@ -45,6 +45,8 @@ func full(issuer string) map[string]any {
 	return map[string]any{
 		"issuer": issuer, "token_endpoint": "{}/token", "device_authorization_endpoint": "{}/device",
 		"token_endpoint_auth_methods_supported": []string{"private_key_jwt", "client_secret_basic", "of_our_own"},
+		"scopes_supported":                      []string{"email", "offline_access", "openid"},
+		"mtls_endpoint_aliases":                 map[string]any{"token_endpoint": "{}/mtls/token", "device_authorization_endpoint": "{}/mtls/device"},
 	}
 }
 
@@ -52,7 +54,8 @@ func TestDiscover(t *testing.T) {
 	wanted := func(issuer string) sts.Metadata {
 		return sts.Metadata{
 			Issuer: issuer, TokenEndpoint: "{}/token", DeviceAuthorizationEndpoint: "{}/device",
-			AuthMethods: []string{"client_secret_basic", "private_key_jwt"},
+			AuthMethods: []string{"client_secret_basic", "private_key_jwt"}, Scopes: []string{"openid", "offline_access"},
+			MTLSTokenEndpoint: "{}/mtls/token", MTLSDeviceAuthorizationEndpoint: "{}/mtls/device",
 		}
 	}
 	tests := map[string]struct {
@@ -76,7 +79,11 @@ func TestDiscover(t *testing.T) {
 			sts.Metadata{Issuer: "{}", TokenEndpoint: "{}/token"}, []string{"GET " + openIDPath}},
 		"a document whose other members are of no use": {
 			"{}", map[string]any{"issuer": "{}", "token_endpoint": "{}/token", "device_authorization_endpoint": "http://a/",
-				"token_endpoint_auth_methods_supported": "client_secret_basic"}, openIDPath,
+				"token_endpoint_auth_methods_supported": "client_secret_basic", "scopes_supported": "openid", "mtls_endpoint_aliases": "{}/mtls"}, openIDPath,
+			sts.Metadata{Issuer: "{}", TokenEndpoint: "{}/token"}, []string{"GET " + openIDPath}},
+		"a document whose aliases may not be called": {
+			"{}", map[string]any{"issuer": "{}", "token_endpoint": "{}/token", "scopes_supported": []string{"email"}, "mtls_endpoint_aliases": map[string]any{
+				"token_endpoint": "https://169.254.169.254/token", "device_authorization_endpoint": "http://sts.example.com/device"}}, openIDPath,
 			sts.Metadata{Issuer: "{}", TokenEndpoint: "{}/token"}, []string{"GET " + openIDPath}},
 	}
 	for name, tc := range tests {
@@ -90,6 +97,8 @@ func TestDiscover(t *testing.T) {
 			want := tc.want
 			want.Issuer, want.TokenEndpoint = own(want.Issuer), own(want.TokenEndpoint)
 			want.DeviceAuthorizationEndpoint = own(want.DeviceAuthorizationEndpoint)
+			want.MTLSTokenEndpoint = own(want.MTLSTokenEndpoint)
+			want.MTLSDeviceAuthorizationEndpoint = own(want.MTLSDeviceAuthorizationEndpoint)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("metadata (-want +got):\n%s", diff)
 			}

@@ -84,3 +84,11 @@ func pairOf(t *testing.T, key crypto.Signer) *sts.KeyPair {
 	}
 	return pair
 }
+
+// keyOfOrders is the example's certificate and key.
+func keyOfOrders() (certificate, key []byte) {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "orders"}}
+	leaf, _ := x509.CreateCertificate(rand.Reader, template, template, ecKey().Public(), ecKey())
+	der, _ := x509.MarshalPKCS8PrivateKey(ecKey())
+	return certificatePEM(leaf), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}

@@ -19,6 +19,7 @@ func TestTransportIdentity(t *testing.T) {
 	known := map[string]sts.Transport{}
 	for _, transport := range []sts.Transport{
 		{}, {RootCAs: []byte("ab")}, {ProxyURL: "ab"}, {RootCAs: []byte("a"), ProxyURL: "b"}, {RootCAs: []byte("b"), ProxyURL: "a"},
+		{ClientCertificate: pairOf(t, ecKey())}, {ClientCertificate: pairOf(t, rsaKey())}, {ProxyURL: "ab", ClientCertificate: pairOf(t, rsaKey())},
 	} {
 		id := transport.Identity()
 		if other, twice := known[id]; twice {

@@ -326,7 +326,7 @@ func (a *attempt) userGrant() oautherr.Grant {
 	switch a.grantType() {
 	case stsv1alpha1.GrantClientCredentials:
 		return oautherr.GrantClient
-	case stsv1alpha1.GrantRefreshToken, stsv1alpha1.GrantDeviceCode:
+	case stsv1alpha1.GrantRefreshToken, stsv1alpha1.GrantDeviceCode, stsv1alpha1.GrantOnBehalfOf:
 		return oautherr.GrantUser
 	default:
 		return oautherr.GrantAssertion

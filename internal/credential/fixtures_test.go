@@ -128,23 +128,24 @@ func everything() *cluster {
 			"ca.crt": []byte(certificate), "client_id": []byte("receipts"),
 		}},
 		&corev1.ConfigMap{ObjectMeta: meta("ca"), Data: map[string]string{"ca.crt": certificate}},
-		tlsSecret("pair", newPair(noon.Add(-time.Hour), noon.Add(time.Hour))),
-		serviceAccount("graph", entra+", https://sts.example.com"),
+		tlsSecret(newPair(noon.Add(-time.Hour), noon.Add(time.Hour))),
+		serviceAccount(entra + ", https://sts.example.com"),
 		&corev1.Secret{ObjectMeta: meta("user"), Data: map[string][]byte{
 			"assertion": []byte(grantCanary), "actor": []byte(actorCanary), "client_id": []byte("refunds"),
 		}},
 	}}
 }
 
-func tlsSecret(name string, p pemPair) *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: meta(name), Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+// tlsSecret is the Secret "pair".
+func tlsSecret(p pemPair) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: meta("pair"), Type: corev1.SecretTypeTLS, Data: map[string][]byte{
 		corev1.TLSCertKey: p.certificates, corev1.TLSPrivateKeyKey: p.key,
 	}}
 }
 
-// serviceAccount consents to the audiences.
-func serviceAccount(name, audiences string) *corev1.ServiceAccount {
-	a := &corev1.ServiceAccount{ObjectMeta: meta(name)}
+// serviceAccount is the ServiceAccount "graph", which consents to the audiences.
+func serviceAccount(audiences string) *corev1.ServiceAccount {
+	a := &corev1.ServiceAccount{ObjectMeta: meta("graph")}
 	a.Annotations = map[string]string{stsv1alpha1.AnnotationAllowedAudiences: audiences}
 	return a
 }
@@ -215,17 +216,20 @@ func withCredential(c *stsv1alpha1.Credential) func(*stsv1alpha1.IssuerSpec) {
 	return func(i *stsv1alpha1.IssuerSpec) { i.Credential = c }
 }
 
-func keyPairOf(name stsv1alpha1.ObjectName) *stsv1alpha1.Credential {
-	return &stsv1alpha1.Credential{PrivateKeyJWT: &stsv1alpha1.PrivateKeyJWTCredential{SecretRef: stsv1alpha1.SecretRef{Name: name}}}
+// signing is a client that signs with the Secret "pair".
+func signing() *stsv1alpha1.Credential {
+	return &stsv1alpha1.Credential{PrivateKeyJWT: &stsv1alpha1.PrivateKeyJWTCredential{SecretRef: stsv1alpha1.SecretRef{Name: "pair"}}}
 }
 
-func clientCertificateOf(name stsv1alpha1.ObjectName) *stsv1alpha1.Credential {
-	return &stsv1alpha1.Credential{TLSClientAuth: &stsv1alpha1.TLSClientAuthCredential{SecretRef: stsv1alpha1.SecretRef{Name: name}}}
+// presenting is a client that presents the Secret "pair".
+func presenting() *stsv1alpha1.Credential {
+	return &stsv1alpha1.Credential{TLSClientAuth: &stsv1alpha1.TLSClientAuthCredential{SecretRef: stsv1alpha1.SecretRef{Name: "pair"}}}
 }
 
-func federatedBy(name stsv1alpha1.ObjectName, audience string) *stsv1alpha1.Credential {
+// federatedFor is a client whom the ServiceAccount "graph" vouches for.
+func federatedFor(audience string) *stsv1alpha1.Credential {
 	return &stsv1alpha1.Credential{Federated: &stsv1alpha1.FederatedCredential{
-		ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: name}, Audience: audience,
+		ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: "graph"}, Audience: audience,
 	}}
 }
 

@@ -5,11 +5,8 @@ package credential
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +18,8 @@ import (
 // audienceIssuer is spec.audience of an assertion that is for the STS's issuer, not for its endpoint.
 const audienceIssuer stsv1alpha1.AssertionAudience = "Issuer"
 
-func (p place) privateKeyJWT(ctx context.Context, c *Credential, held *stsv1alpha1.PrivateKeyJWTCredential) (*Problem, error) {
+// privateKeyJWT reads the key that signs the client's assertions. The field names the member in the spec.
+func (p place) privateKeyJWT(ctx context.Context, c *Credential, held *stsv1alpha1.PrivateKeyJWTCredential, field string) (*Problem, error) {
 	pair, problem, err := p.keyPair(ctx, c, held.SecretRef.Name)
 	if problem != nil || err != nil {
 		return problem, err
@@ -29,6 +27,9 @@ func (p place) privateKeyJWT(ctx context.Context, c *Credential, held *stsv1alph
 	c.Method = sts.AuthPrivateKeyJWT
 	c.Key = &sts.SigningKey{Pair: pair, Algorithm: string(held.Algorithm), KeyID: held.KeyID, SendChain: held.SendChain}
 	c.AudienceIssuer = held.Audience == audienceIssuer
+	if err := c.Key.Check(); err != nil {
+		return invalid("%s: %v. Put another key there, or set %s.algorithm to one that fits it.", c.Description, err, field), nil
+	}
 	return nil, nil
 }
 
@@ -43,7 +44,7 @@ func (p place) tlsClientAuth(ctx context.Context, c *Credential, held *stsv1alph
 }
 
 // keyPair reads a Secret as cert-manager makes it, and what its owner says of its use. What is wrong
-// with it is told apart here, since an STS only says that the client isn't known.
+// with it is told here, since an STS only says that the client isn't known.
 func (p place) keyPair(ctx context.Context, c *Credential, name stsv1alpha1.ObjectName) (*sts.KeyPair, *Problem, error) {
 	s, problem, err := p.secret(ctx, name)
 	if problem != nil || err != nil {
@@ -51,11 +52,14 @@ func (p place) keyPair(ctx context.Context, c *Credential, name stsv1alpha1.Obje
 	}
 	c.Description = fmt.Sprintf("Secret %s/%s", p.namespace, name)
 	c.consents = append(c.consents, consentOf(c.Description, usedAt, s))
-	pair, problem := parseKeyPair(c.Description, s.Data, p.now)
+	pair, problem := parseKeyPair(c.Description, s.Data)
+	if problem == nil {
+		problem = valid(c.Description+" key "+corev1.TLSCertKey, pair.Leaf(), p.now())
+	}
 	return pair, problem, nil
 }
 
-func parseKeyPair(what string, data map[string][]byte, now func() time.Time) (*sts.KeyPair, *Problem) {
+func parseKeyPair(what string, data map[string][]byte) (*sts.KeyPair, *Problem) {
 	for _, key := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
 		switch value, there := data[key]; {
 		case !there:
@@ -65,23 +69,12 @@ func parseKeyPair(what string, data map[string][]byte, now func() time.Time) (*s
 			return nil, invalid("%s key %s is empty. Put certificate and key there.", what, key)
 		}
 	}
-	leaf, problem := parseLeaf(what+" key "+corev1.TLSCertKey, data[corev1.TLSCertKey])
-	if problem != nil {
-		return nil, problem
-	}
-	key, problem := parseKey(what+" key "+corev1.TLSPrivateKeyKey, data[corev1.TLSPrivateKeyKey])
-	if problem != nil {
-		return nil, problem
-	}
-	if !belongs(key, leaf) {
-		return nil, invalid("%s: the private key in %s isn't that of the first certificate in %s. Put both there from one issuance, the client's own certificate first.",
-			what, corev1.TLSPrivateKeyKey, corev1.TLSCertKey)
-	}
 	pair, err := sts.ParseKeyPair(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
 	if err != nil {
-		return nil, invalid("%s can't be used: %s. Put another certificate and key there.", what, err)
+		return nil, invalid("%s: %v. Put the client's certificate there as %s and its private key, without a passphrase, as %s, both in PEM.",
+			what, err, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
 	}
-	return pair, valid(what+" key "+corev1.TLSCertKey, leaf, now())
+	return pair, nil
 }
 
 // valid says that a certificate isn't, at this time (RFC 5280 section 4.1.2.5: both instants belong to
@@ -94,58 +87,4 @@ func valid(what string, certificate *x509.Certificate, now time.Time) *Problem {
 		return invalid("The certificate in %s isn't valid yet; have it issued anew, or correct the clock of its issuer or of this cluster.", what)
 	}
 	return nil
-}
-
-func parseLeaf(what string, text []byte) (*x509.Certificate, *Problem) {
-	block := firstPEM(text, func(kind string) bool { return kind == "CERTIFICATE" })
-	if block == nil {
-		return nil, invalid("%s holds no PEM certificate. Put the client's certificate there, from -----BEGIN CERTIFICATE----- on.", what)
-	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, invalid("%s holds a certificate that can't be read. Put the client's certificate there, as its issuer made it.", what)
-	}
-	return leaf, nil
-}
-
-func parseKey(what string, text []byte) (any, *Problem) {
-	block := firstPEM(text, func(kind string) bool { return strings.HasSuffix(kind, "PRIVATE KEY") })
-	switch {
-	case block == nil:
-		return nil, invalid("%s holds no PEM private key. Put the key of the certificate there, from -----BEGIN PRIVATE KEY----- on.", what)
-	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		return nil, invalid("%s holds a private key that is encrypted with a passphrase. Put it there without one.", what)
-	}
-	for _, parse := range []func([]byte) (any, error){
-		x509.ParsePKCS8PrivateKey,
-		func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
-		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
-	} {
-		if key, err := parse(block.Bytes); err == nil {
-			return key, nil
-		}
-	}
-	return nil, invalid("%s holds a private key that can't be read. Put an RSA key or one on P-256 there, in PKCS #8.", what)
-}
-
-// firstPEM is the first block of a kind, which is the one that counts: crypto/tls looks for it likewise.
-func firstPEM(text []byte, is func(kind string) bool) *pem.Block {
-	for {
-		block, rest := pem.Decode(text)
-		if block == nil || is(block.Type) {
-			return block
-		}
-		text = rest
-	}
-}
-
-func belongs(key any, certificate *x509.Certificate) bool {
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return false
-	}
-	public, ok := signer.Public().(interface {
-		Equal(other crypto.PublicKey) bool
-	})
-	return ok && public.Equal(certificate.PublicKey)
 }

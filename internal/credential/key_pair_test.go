@@ -53,7 +53,7 @@ func TestAKeyPairSigns(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.spec.SecretRef.Name = "pair"
-			c := &cluster{objects: []client.Object{tlsSecret("pair", pair)}}
+			c := &cluster{objects: []client.Object{tlsSecret(pair)}}
 			got := resolve(t, c, newIssuer(withCredential(&stsv1alpha1.Credential{PrivateKeyJWT: &test.spec})))
 			if got.Method != sts.AuthPrivateKeyJWT || got.AudienceIssuer != test.audienceIssuer || got.Transport.ClientCertificate != nil {
 				t.Errorf("the credential is %+v", got)
@@ -72,8 +72,8 @@ func TestAKeyPairSigns(t *testing.T) {
 
 func TestAKeyPairIsPresentedInTheHandshake(t *testing.T) {
 	pair := newPair(noon.Add(-time.Hour), noon.Add(time.Hour))
-	c := &cluster{objects: []client.Object{tlsSecret("pair", pair)}}
-	got := resolve(t, c, newIssuer(withCredential(clientCertificateOf("pair"))))
+	c := &cluster{objects: []client.Object{tlsSecret(pair)}}
+	got := resolve(t, c, newIssuer(withCredential(presenting())))
 	if got.Method != sts.AuthTLSClient || got.Key != nil || got.Transport.ClientCertificate.Fingerprint() != fingerprint(t, pair) {
 		t.Errorf("the credential is %+v", got)
 	}
@@ -108,13 +108,14 @@ func TestAKeyMayHaveEveryUsualForm(t *testing.T) {
 	for name, pair := range map[string]pemPair{
 		"PKCS #1": {selfSigned(rsaKey, from, until), pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)})},
 		"SEC 1":   {selfSigned(ecKey, from, until), elliptic},
-		"SEC 1 after its parameters, as openssl writes it":  {selfSigned(ecKey, from, until), slices.Concat(parameters, elliptic)},
-		"with the issuers' certificates after the client's": {slices.Concat(selfSigned(ecKey, from, until), other.certificates), elliptic},
-		"with remarks before it":                            {slices.Concat([]byte("subject=CN = orders\n"), selfSigned(ecKey, from, until)), elliptic},
+		"SEC 1 after its parameters, as openssl writes it":   {selfSigned(ecKey, from, until), slices.Concat(parameters, elliptic)},
+		"with the issuers' certificates after the client's":  {slices.Concat(selfSigned(ecKey, from, until), other.certificates), elliptic},
+		"with the issuers' certificates before the client's": {slices.Concat(other.certificates, selfSigned(ecKey, from, until)), elliptic},
+		"with remarks before it":                             {slices.Concat([]byte("subject=CN = orders\n"), selfSigned(ecKey, from, until)), elliptic},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &cluster{objects: []client.Object{tlsSecret("pair", pair)}}
-			resolve(t, c, newIssuer(withCredential(keyPairOf("pair"))))
+			c := &cluster{objects: []client.Object{tlsSecret(pair)}}
+			resolve(t, c, newIssuer(withCredential(signing())))
 		})
 	}
 }
@@ -123,14 +124,12 @@ func TestAKeyPairThatCannotBeUsedIsAProblem(t *testing.T) {
 	from, until := noon.Add(-time.Hour), noon.Add(time.Hour)
 	pair, other := newPair(from, until), newPair(from, until)
 	block, _ := pem.Decode(pair.key)
-	legacy := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: block.Bytes})
 	encrypted := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: block.Bytes})
 	const what = "Secret payments/pair"
 	const absent = ". Name a Secret that holds certificate and key as tls.crt and tls.key, as one of type kubernetes.io/tls does."
-	const noCertificate = what + " key tls.crt holds no PEM certificate. Put the client's certificate there, from -----BEGIN CERTIFICATE----- on."
-	const noKey = what + " key tls.key holds no PEM private key. Put the key of the certificate there, from -----BEGIN PRIVATE KEY----- on."
-	const passphrase = what + " key tls.key holds a private key that is encrypted with a passphrase. Put it there without one."
-	const foreign = what + ": the private key in tls.key isn't that of the first certificate in tls.crt. Put both there from one issuance, the client's own certificate first."
+	const instead = ". Put the client's certificate there as tls.crt and its private key, without a passphrase, as tls.key, both in PEM."
+	const noCertificate = what + ": there is no certificate in PEM" + instead
+	const noKey = what + ": there is no private key in PEM" + instead
 	tests := map[string]struct {
 		data map[string][]byte
 		want string
@@ -142,21 +141,19 @@ func TestAKeyPairThatCannotBeUsedIsAProblem(t *testing.T) {
 		"an empty key":          {pemPair{pair.certificates, nil}.data(), what + " key tls.key is empty. Put certificate and key there."},
 		"a certificate in DER":  {pemPair{[]byte{0x30, 0x82}, pair.key}.data(), noCertificate},
 		"the key twice":         {pemPair{pair.key, pair.key}.data(), noCertificate},
-		"a broken certificate":  {pemPair{pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("canary")}), pair.key}.data(), what + " key tls.crt holds a certificate that can't be read. Put the client's certificate there, as its issuer made it."},
+		"a broken certificate":  {pemPair{pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("canary")}), pair.key}.data(), what + ": a certificate cannot be read" + instead},
 		"no PEM key":            {pemPair{pair.certificates, []byte("canary")}.data(), noKey},
 		"the certificate twice": {pemPair{pair.certificates, pair.certificates}.data(), noKey},
-		"a broken key":          {pemPair{pair.certificates, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("canary")})}.data(), what + " key tls.key holds a private key that can't be read. Put an RSA key or one on P-256 there, in PKCS #8."},
-		"an encrypted key":      {pemPair{pair.certificates, encrypted}.data(), passphrase},
-		"one encrypted of old":  {pemPair{pair.certificates, legacy}.data(), passphrase},
-		"another's key":         {pemPair{pair.certificates, other.key}.data(), foreign},
-		"the issuer's first":    {pemPair{slices.Concat(other.certificates, pair.certificates), pair.key}.data(), foreign},
+		"a broken key":          {pemPair{pair.certificates, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("canary")})}.data(), what + ": the private key cannot be read" + instead},
+		"an encrypted key":      {pemPair{pair.certificates, encrypted}.data(), what + ": the private key is encrypted, and the operator has no passphrase for it" + instead},
+		"another's key":         {pemPair{pair.certificates, other.key}.data(), what + ": the private key belongs to none of the certificates" + instead},
 		"one that has expired": {newPair(from, noon.Add(-time.Second)).data(),
 			"The certificate in Secret payments/pair key tls.crt has expired; have it renewed. The request goes on by itself."},
 		"one of the future": {newPair(noon.Add(time.Second), until).data(),
 			"The certificate in Secret payments/pair key tls.crt isn't valid yet; have it issued anew, or correct the clock of its issuer or of this cluster."},
 	}
 	for name, test := range tests {
-		for use, held := range map[string]*stsv1alpha1.Credential{"to sign": keyPairOf("pair"), "in the handshake": clientCertificateOf("pair")} {
+		for use, held := range map[string]*stsv1alpha1.Credential{"to sign": signing(), "in the handshake": presenting()} {
 			t.Run(name+" "+use, func(t *testing.T) {
 				c := &cluster{objects: []client.Object{&corev1.Secret{ObjectMeta: meta("pair"), Data: test.data}}}
 				got := refuse(t, resolverOf(c), newIssuer(withCredential(held)))
@@ -165,6 +162,16 @@ func TestAKeyPairThatCannotBeUsedIsAProblem(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAnAlgorithmThatDoesNotFitTheKeyIsAProblem(t *testing.T) {
+	held := signing()
+	held.PrivateKeyJWT.Algorithm = "RS256"
+	const text = "Secret payments/pair: the algorithms RS256 and PS256 need a key of RSA, and this one is of ECDSA. Put another key there, or set spec.issuer.credential.privateKeyJWT.algorithm to one that fits it."
+	want := credential.Problem{Reason: stsv1alpha1.ReasonCredentialInvalid, Message: text}
+	if diff := cmp.Diff(want, refuse(t, resolverOf(everything()), newIssuer(withCredential(held)))); diff != "" {
+		t.Errorf("the problem (-want +got):\n%s", diff)
 	}
 }
 
@@ -179,17 +186,17 @@ func TestACertificateIsValidAtBothEnds(t *testing.T) {
 		"at its last instant":  newPair(noon.Add(-time.Hour), noon),
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &cluster{objects: []client.Object{tlsSecret("pair", pair)}}
-			resolve(t, c, newIssuer(withCredential(keyPairOf("pair"))))
+			c := &cluster{objects: []client.Object{tlsSecret(pair)}}
+			resolve(t, c, newIssuer(withCredential(signing())))
 		})
 	}
 }
 
 // A key is never sent, but what it signs is as good as a client secret.
 func TestTheOwnerOfAKeyPairIsAsked(t *testing.T) {
-	for name, held := range map[string]*stsv1alpha1.Credential{"that signs": keyPairOf("pair"), "in the handshake": clientCertificateOf("pair")} {
+	for name, held := range map[string]*stsv1alpha1.Credential{"that signs": signing(), "in the handshake": presenting()} {
 		t.Run(name, func(t *testing.T) {
-			s := tlsSecret("pair", newPair(noon.Add(-time.Hour), noon.Add(time.Hour)))
+			s := tlsSecret(newPair(noon.Add(-time.Hour), noon.Add(time.Hour)))
 			c := &cluster{objects: []client.Object{s}}
 			resolver := resolverOf(c)
 			resolver.RequireAllowedHosts = true
@@ -215,9 +222,9 @@ func TestTheOwnerOfAKeyPairIsAsked(t *testing.T) {
 func TestNothingShowsAPrivateKey(t *testing.T) {
 	pair, other := newPair(noon.Add(-time.Hour), noon.Add(time.Hour)), newPair(noon.Add(-time.Hour), noon.Add(time.Hour))
 	var shown bytes.Buffer
-	for _, held := range []*stsv1alpha1.Credential{keyPairOf("pair"), clientCertificateOf("pair")} {
+	for _, held := range []*stsv1alpha1.Credential{signing(), presenting()} {
 		issuer := newIssuer(withCredential(held))
-		got := resolve(t, &cluster{objects: []client.Object{tlsSecret("pair", pair)}}, issuer)
+		got := resolve(t, &cluster{objects: []client.Object{tlsSecret(pair)}}, issuer)
 		fmt.Fprintf(&shown, "%v %+v %#v %v %+v", got, got, got, got.Key, got.Transport)
 		for _, data := range []map[string][]byte{
 			{"tls.crt": pair.certificates, "tls.key": other.key}, {"tls.crt": pair.key, "tls.key": pair.key}, {"tls.crt": pair.certificates, "tls.key": pair.key[:150]},
@@ -231,7 +238,7 @@ func TestNothingShowsAPrivateKey(t *testing.T) {
 		private := block.Bytes[36:68] // the number itself, in PKCS #8
 		for form, text := range map[string]string{
 			"PEM": string(key[40:60]), "base64": base64.StdEncoding.EncodeToString(private)[:40],
-			"decimal": strings.Trim(fmt.Sprint(private), "[]"), "hex": fmt.Sprintf("%x", private), "Go": strings.Trim(fmt.Sprintf("%#v", private), "[]byte{}"),
+			"decimal": strings.Trim(fmt.Sprintf("%d", private), "[]"), "hex": fmt.Sprintf("%x", private), "Go": strings.Trim(fmt.Sprintf("%#v", private), "[]byte{}"),
 		} {
 			if strings.Contains(shown.String(), text) {
 				t.Errorf("the key is shown in %s", form)

@@ -126,8 +126,8 @@ func newMinter(m *mint) *credential.Minter {
 // federated is a credential of the ServiceAccount "graph".
 func federated(t *testing.T, audience string) *credential.Credential {
 	t.Helper()
-	c := &cluster{objects: []client.Object{serviceAccount("graph", audience)}}
-	return resolve(t, c, newIssuer(withCredential(federatedBy("graph", audience))))
+	c := &cluster{objects: []client.Object{serviceAccount(audience)}}
+	return resolve(t, c, newIssuer(withCredential(federatedFor(audience))))
 }
 
 func TestMintFillsInWhatServiceAccountsVouchFor(t *testing.T) {
@@ -139,12 +139,12 @@ func TestMintFillsInWhatServiceAccountsVouchFor(t *testing.T) {
 		grant  *stsv1alpha1.Grant
 		want   places
 	}{
-		"a client's assertion":              {newIssuer(withCredential(federatedBy("graph", ""))), nil, places{Client: tokenOf(namespace, "graph", graph, 0, entra)}},
+		"a client's assertion":              {newIssuer(withCredential(federatedFor(""))), nil, places{Client: tokenOf(namespace, "graph", graph, 0, entra)}},
 		"an assertion on behalf of":         {newIssuer(), onBehalfOf(ofAccount(entra)), places{Assertion: tokenOf(namespace, "graph", graph, 0, entra)}},
 		"a bearer's assertion":              {newIssuer(withoutCredential), jwtBearer(ofAccount(entra)), places{Assertion: tokenOf(namespace, "graph", graph, 0, entra)}},
 		"a subject's token":                 {newIssuer(), exchange(ofAccount(entra), nil), places{Subject: tokenOf(namespace, "graph", graph, 0, entra)}},
 		"an actor's beside a Secret's":      {newIssuer(), exchange(ofSecret("assertion"), &actor), places{Subject: grantCanary, Actor: tokenOf(namespace, "graph", graph, 0, "https://sts.example.com")}},
-		"all that a request can have of it": {newIssuer(withCredential(federatedBy("graph", ""))), exchange(ofAccount(entra), &actor), places{Client: tokenOf(namespace, "graph", graph, 0, entra), Subject: tokenOf(namespace, "graph", graph, 1, entra), Actor: tokenOf(namespace, "graph", graph, 2, "https://sts.example.com")}},
+		"all that a request can have of it": {newIssuer(withCredential(federatedFor(""))), exchange(ofAccount(entra), &actor), places{Client: tokenOf(namespace, "graph", graph, 0, entra), Subject: tokenOf(namespace, "graph", graph, 1, entra), Actor: tokenOf(namespace, "graph", graph, 2, "https://sts.example.com")}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -32,9 +32,9 @@ func TestResolveReadsWhatIsReferredToAndNothingElse(t *testing.T) {
 		{"no credential", withoutCredential},
 		{"a client secret", same},
 		{"a client secret out of the trust root's Secret", withCredential(clientSecret("ca", "client_id"))},
-		{"a key pair", withCredential(keyPairOf("pair"))},
-		{"a client certificate", withCredential(clientCertificateOf("pair"))},
-		{"a service account", withCredential(federatedBy("graph", ""))},
+		{"a key pair", withCredential(signing())},
+		{"a client certificate", withCredential(presenting())},
+		{"a service account", withCredential(federatedFor(""))},
 	}
 	roots := []choice{
 		{"the system's trust roots", same},
@@ -124,8 +124,8 @@ func TestNoOtherNamespaceIsEverRead(t *testing.T) {
 		"a client identifier":             newIssuer(withoutCredential, withClientIDOf("other", "appId")),
 		"a trust root out of a ConfigMap": newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleConfigMap)),
 		"a trust root out of a Secret":    newIssuer(withoutCredential, withCA(stsv1alpha1.CABundleSecret)),
-		"a key pair":                      newIssuer(withCredential(keyPairOf("pair"))),
-		"a service account":               newIssuer(withCredential(federatedBy("graph", ""))),
+		"a key pair":                      newIssuer(withCredential(signing())),
+		"a service account":               newIssuer(withCredential(federatedFor(""))),
 		"a name that looks like a path":   newIssuer(func(i *stsv1alpha1.IssuerSpec) { i.Credential = clientSecret("orders/app", "client_secret") }),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -111,7 +111,7 @@ func (p place) proof(ctx context.Context, c *Credential, held *stsv1alpha1.Crede
 	case held.ClientSecret != nil:
 		return p.clientSecret(ctx, c, held.ClientSecret)
 	case held.PrivateKeyJWT != nil:
-		return p.privateKeyJWT(ctx, c, held.PrivateKeyJWT)
+		return p.privateKeyJWT(ctx, c, held.PrivateKeyJWT, field+".privateKeyJWT")
 	case held.TLSClientAuth != nil:
 		return p.tlsClientAuth(ctx, c, held.TLSClientAuth)
 	case held.Federated != nil:

@@ -23,7 +23,7 @@ func TestAServiceAccountIsNotedAndNothingIsMinted(t *testing.T) {
 		"for another audience":           {"https://sts.example.com", "https://sts.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := resolve(t, everything(), newIssuer(withCredential(federatedBy("graph", test.audience))))
+			got := resolve(t, everything(), newIssuer(withCredential(federatedFor(test.audience))))
 			wantRead(t, got, "ServiceAccount payments/graph", "uid-of-graph/"+test.want)
 			if got.Method != sts.AuthPrivateKeyJWT || got.Assertion != "" || got.Key != nil || got.Hidden != nil {
 				t.Errorf("the credential is %+v", got)
@@ -43,8 +43,8 @@ func TestAServiceAccountIsNotedAndNothingIsMinted(t *testing.T) {
 
 // Controllers of Kubernetes write to ServiceAccounts, and nothing of that matters here.
 func TestTheVersionOfAServiceAccountIsNoPartOfTheIdentity(t *testing.T) {
-	issuer := newIssuer(withCredential(federatedBy("graph", "")))
-	a := serviceAccount("graph", entra)
+	issuer := newIssuer(withCredential(federatedFor("")))
+	a := serviceAccount(entra)
 	c := &cluster{objects: []client.Object{a}}
 	before := resolve(t, c, issuer).Identity
 	a.ResourceVersion = "8"
@@ -66,29 +66,29 @@ func TestAServiceAccountServesOnlyWhomItNames(t *testing.T) {
 		return "ServiceAccount payments/graph doesn't let tokens be made for the audience " + audience +
 			". Add it to its annotation sts.tokenrequest.dev/allowed-audiences, after a comma, if its owner agrees; the request goes on by itself."
 	}
-	without := serviceAccount("graph", "")
+	without := serviceAccount("")
 	without.Annotations = nil
 	tests := map[string]struct {
 		account  *corev1.ServiceAccount
 		audience string
 		want     string
 	}{
-		"the audience":                   {serviceAccount("graph", "spiffe://a"), "spiffe://a", ""},
-		"among others":                   {serviceAccount("graph", "a, spiffe://a ,b"), "spiffe://a", ""},
-		"Entra's by its name":            {serviceAccount("graph", entra), "", ""},
+		"the audience":                   {serviceAccount("spiffe://a"), "spiffe://a", ""},
+		"among others":                   {serviceAccount("a, spiffe://a ,b"), "spiffe://a", ""},
+		"Entra's by its name":            {serviceAccount(entra), "", ""},
 		"no annotation":                  {without, "spiffe://a", command("spiffe://a", "spiffe://a")},
-		"an empty annotation":            {serviceAccount("graph", ""), "spiffe://a", command("spiffe://a", "spiffe://a")},
+		"an empty annotation":            {serviceAccount(""), "spiffe://a", command("spiffe://a", "spiffe://a")},
 		"Entra's isn't there by default": {without, "", command(entra, entra)},
-		"in other letters":               {serviceAccount("graph", "SPIFFE://a"), "spiffe://a", add("spiffe://a")},
-		"a part of another":              {serviceAccount("graph", "spiffe://ab"), "spiffe://a", add("spiffe://a")},
-		"a star":                         {serviceAccount("graph", "*"), "spiffe://a", add("spiffe://a")},
+		"in other letters":               {serviceAccount("SPIFFE://a"), "spiffe://a", add("spiffe://a")},
+		"a part of another":              {serviceAccount("spiffe://ab"), "spiffe://a", add("spiffe://a")},
+		"a star":                         {serviceAccount("*"), "spiffe://a", add("spiffe://a")},
 		"what a shell would run":         {without, "a;rm$(x)", command("a;rm$(x)", "'a;rm$(x)'")},
 		"what would end a quotation":     {without, "a';x", command("a';x", `'a'\'';x'`)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{objects: []client.Object{test.account}}
-			issuer := newIssuer(withCredential(federatedBy("graph", test.audience)))
+			issuer := newIssuer(withCredential(federatedFor(test.audience)))
 			if test.want == "" {
 				resolve(t, c, issuer)
 				return
@@ -103,7 +103,7 @@ func TestAServiceAccountServesOnlyWhomItNames(t *testing.T) {
 
 func TestAMissingServiceAccountIsAProblem(t *testing.T) {
 	want := credential.Problem{Reason: stsv1alpha1.ReasonCredentialNotFound, Message: "ServiceAccount payments/graph doesn't exist. Create it; the request goes on by itself."}
-	if diff := cmp.Diff(want, refuse(t, resolverOf(&cluster{}), newIssuer(withCredential(federatedBy("graph", ""))))); diff != "" {
+	if diff := cmp.Diff(want, refuse(t, resolverOf(&cluster{}), newIssuer(withCredential(federatedFor(""))))); diff != "" {
 		t.Errorf("the problem (-want +got):\n%s", diff)
 	}
 }
@@ -130,8 +130,8 @@ func TestTheAPIServersOwnAudiencesAreRefused(t *testing.T) {
 	}
 	for audience, refused := range tests {
 		t.Run(audience, func(t *testing.T) {
-			c := &cluster{objects: []client.Object{serviceAccount("graph", audience)}}
-			issuer := newIssuer(withCredential(federatedBy("graph", audience)))
+			c := &cluster{objects: []client.Object{serviceAccount(audience)}}
+			issuer := newIssuer(withCredential(federatedFor(audience)))
 			if !refused {
 				resolve(t, c, issuer)
 				return
@@ -150,10 +150,10 @@ func TestProblemsNameTheIssuerThatTheyAreAbout(t *testing.T) {
 	site := credential.Site{Issuer: "ClusterTokenIssuer contoso spec", IssuerNamespace: "system", Namespace: namespace}
 	for want, issuer := range map[string]*stsv1alpha1.IssuerSpec{
 		"ClusterTokenIssuer contoso spec.tls.caBundle holds no":             newIssuer(withCredential(&stsv1alpha1.Credential{}), withInlineCA("none")),
-		"in ClusterTokenIssuer contoso spec.credential.federated.audience.": newIssuer(withCredential(federatedBy("graph", "kubernetes.default"))),
+		"in ClusterTokenIssuer contoso spec.credential.federated.audience.": newIssuer(withCredential(federatedFor("kubernetes.default"))),
 		"Secret system/app doesn't exist":                                   newIssuer(),
-		"Secret system/pair doesn't exist":                                  newIssuer(withCredential(keyPairOf("pair"))),
-		"ServiceAccount system/graph doesn't exist":                         newIssuer(withCredential(federatedBy("graph", ""))),
+		"Secret system/pair doesn't exist":                                  newIssuer(withCredential(signing())),
+		"ServiceAccount system/graph doesn't exist":                         newIssuer(withCredential(federatedFor(""))),
 	} {
 		_, problem, err := resolverOf(everything()).Resolve(t.Context(), site, issuer, nil)
 		if err != nil || problem == nil || !strings.Contains(problem.Message, want) {

@@ -26,12 +26,10 @@ func (t tenant) issuer(change ...func(*stsv1alpha1.IssuerSpec)) *stsv1alpha1.Tok
 	return &stsv1alpha1.TokenIssuer{ObjectMeta: t.meta("contoso"), Spec: *spec}
 }
 
-// refersTo has a request use a TokenIssuer of its namespace.
-func refersTo(name string) func(*stsv1alpha1.TokenRequest) {
-	return func(r *stsv1alpha1.TokenRequest) {
-		r.Spec.Issuer = nil
-		r.Spec.IssuerRef = &stsv1alpha1.IssuerRef{Kind: stsv1alpha1.IssuerKindTokenIssuer, Name: stsv1alpha1.ObjectName(name)}
-	}
+// refersToContoso has a request use the TokenIssuer contoso of its namespace.
+func refersToContoso(r *stsv1alpha1.TokenRequest) {
+	r.Spec.Issuer = nil
+	r.Spec.IssuerRef = &stsv1alpha1.IssuerRef{Kind: stsv1alpha1.IssuerKindTokenIssuer, Name: "contoso"}
 }
 
 // refersToCluster has a request use a ClusterTokenIssuer.
@@ -132,7 +130,7 @@ var _ = Describe("A TokenIssuer", func() {
 	It("serves the requests of its namespace, which wait for none of its conditions", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		Expect(api.Create(ctx, t.issuer())).To(Succeed())
-		first, second := create(ctx, t.request("one", refersTo("contoso"))), create(ctx, t.request("two", refersTo("contoso")))
+		first, second := create(ctx, t.request("one", refersToContoso)), create(ctx, t.request("two", refersToContoso))
 		awaitReady(first)
 		awaitReady(second)
 		Expect(t.calls()).NotTo(BeEmpty())
@@ -142,7 +140,7 @@ var _ = Describe("A TokenIssuer", func() {
 	It("reaches its requests at once when it is changed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		Expect(api.Create(ctx, t.issuer())).To(Succeed())
-		now := create(ctx, t.request("graph", refersTo("contoso")))
+		now := create(ctx, t.request("graph", refersToContoso))
 		awaitReady(now)
 		change(ctx, t.issuer(), func(i *stsv1alpha1.TokenIssuer) { i.Spec.ClientID = "nobody" })
 		Eventually(func(g Gomega) {
@@ -156,7 +154,7 @@ var _ = Describe("A TokenIssuer", func() {
 
 	It("is waited for while it is missing, without a call", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		now := create(ctx, t.request("graph", refersTo("contoso")))
+		now := create(ctx, t.request("graph", refersToContoso))
 		r := denied(now, refusedWith("IssuerNotReady"))
 		Expect(messageOf(r, "Ready")).To(Equal("TokenIssuer " + t.namespace + "/contoso doesn't exist. Create it, or correct spec.issuerRef; the request goes on by itself."))
 		Expect(t.calls()).To(BeEmpty())
@@ -167,7 +165,7 @@ var _ = Describe("A TokenIssuer", func() {
 	It("leaves the token and Ready when it goes, and a changed spec doesn't count as the old one", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		Expect(api.Create(ctx, t.issuer())).To(Succeed())
-		now := create(ctx, t.request("graph", refersTo("contoso")))
+		now := create(ctx, t.request("graph", refersToContoso))
 		awaitReady(now)
 		Expect(api.Delete(ctx, t.issuer())).To(Succeed())
 		r := denied(now, keptThough("IssuerNotReady"))
@@ -183,7 +181,7 @@ var _ = Describe("A TokenIssuer", func() {
 	It("serves no other namespace", func(ctx SpecContext) {
 		t, other := newTenant(ctx), newTenant(ctx)
 		Expect(api.Create(ctx, t.issuer())).To(Succeed())
-		now := create(ctx, other.request("graph", refersTo("contoso")))
+		now := create(ctx, other.request("graph", refersToContoso))
 		r := denied(now, refusedWith("IssuerNotReady"))
 		Expect(messageOf(r, "Ready")).To(ContainSubstring("TokenIssuer " + other.namespace + "/contoso doesn't exist"))
 		Expect(t.calls()).To(BeEmpty())
@@ -193,7 +191,7 @@ var _ = Describe("A TokenIssuer", func() {
 		t := newTenant(ctx)
 		Expect(api.Delete(ctx, &corev1.Secret{ObjectMeta: t.meta("app")})).To(Succeed())
 		Expect(api.Create(ctx, t.issuer())).To(Succeed())
-		now := create(ctx, t.request("graph", refersTo("contoso")))
+		now := create(ctx, t.request("graph", refersToContoso))
 		denied(now, refusedWith("CredentialNotFound"))
 		Eventually(func(g Gomega) { g.Expect(verdict(ctx, g, t.issuer())).To(Equal(stalled("CredentialNotFound"))) }).Should(Succeed())
 		t.putSecret(ctx, goodSecret)
@@ -210,7 +208,7 @@ var _ = Describe("A TokenIssuer", func() {
 	It("without a credential serves no grant that needs one, without a call", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		Expect(api.Create(ctx, t.issuer(func(i *stsv1alpha1.IssuerSpec) { i.Credential = nil }))).To(Succeed())
-		denied(create(ctx, t.request("graph", refersTo("contoso"))), refusedWith("CredentialRequired"))
+		denied(create(ctx, t.request("graph", refersToContoso)), refusedWith("CredentialRequired"))
 		Eventually(func(g Gomega) { g.Expect(verdict(ctx, g, t.issuer())).To(Equal(verified)) }).Should(Succeed())
 		Expect(t.calls()).To(BeEmpty())
 	})

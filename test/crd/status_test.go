@@ -200,6 +200,7 @@ func (s *server) printsTheColumns(t *testing.T) {
 			{"Age", "date", 0, nil},
 			{"Client", "string", 1, client},
 			{"Authority", "string", 1, authority},
+			{"Issuer", "string", 1, nil},
 			{"User Code", "string", 1, "WDJB-MJHT"},
 		},
 		"namespaces/" + namespace + "/tokenissuers/" + issuer.GetName(): ofAnIssuer,

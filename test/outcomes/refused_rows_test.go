@@ -52,7 +52,7 @@ var refusedRows = []row{
 	refusal("A host that isn't allowed", "The endpoint's host isn't in the operator's `--allowed-hosts`.", at("https://elsewhere.example/token")),
 	refusal("A denied address", "The endpoint's address lies in the operator's `--denied-cidrs`.", at("https://192.0.2.7/token")),
 	refusal("A link-local address", "The endpoint's address is link-local.", at("https://169.254.169.254/token")),
-	refusal("An issuer of its own", "The request names an issuer by `issuerRef`.", func(r *stsv1alpha1.TokenRequest) {
+	refusal("An issuer that isn't there", "The request names an issuer by `issuerRef`.", func(r *stsv1alpha1.TokenRequest) {
 		r.Spec.Issuer, r.Spec.IssuerRef = nil, &stsv1alpha1.IssuerRef{Kind: stsv1alpha1.IssuerKindTokenIssuer, Name: "shared"}
 	}),
 	refusal("Another grant", "The request asks for the grant DeviceCode.", func(r *stsv1alpha1.TokenRequest) {

@@ -22,6 +22,19 @@ type throttleReport struct {
 	Violations []Violation     `json:"violations"`
 }
 
+// deviceDecision is what a person does with a user code.
+type deviceDecision struct {
+	UserCode string `json:"userCode"`
+	Person
+}
+
+// seedOrder says whose token to make, and for which client.
+type seedOrder struct {
+	Tenant   string `json:"tenant"`
+	ClientID string `json:"clientID"`
+	Person
+}
+
 // admin serves the administration to callers on this host. Such calls aren't
 // logged.
 func (s *Server) admin(w http.ResponseWriter, r *http.Request) {
@@ -59,6 +72,19 @@ func (s *Server) adminRoutes() *http.ServeMux {
 	}) error {
 		s.CloseConnections(order.Close)
 		return nil
+	}))
+	mux.Handle("GET /_admin/devices", report(s.DeviceCodes))
+	mux.Handle("POST /_admin/devices/approve", take(func(decision deviceDecision) error {
+		return s.ApproveDevice(decision.UserCode, decision.Person)
+	}))
+	mux.Handle("POST /_admin/devices/deny", take(func(decision deviceDecision) error {
+		return s.DenyDevice(decision.UserCode)
+	}))
+	mux.Handle("POST /_admin/refreshtokens", trade(func(order seedOrder) string {
+		return s.SeedRefreshToken(order.Tenant, order.ClientID, order.Subject)
+	}))
+	mux.Handle("POST /_admin/usertokens", trade(func(order seedOrder) string {
+		return s.SeedUserToken(order.Tenant, order.ClientID, order.Person)
 	}))
 	mux.Handle("POST /_admin/reset", do(s.Reset))
 	return mux
@@ -115,10 +141,7 @@ func report[T any](get func() T) http.Handler {
 // take reads a T from the body and hands it on.
 func take[T any](set func(T) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var value T
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
-		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&value)
+		value, err := decode[T](w, r)
 		if err == nil {
 			err = set(value)
 		}
@@ -128,6 +151,25 @@ func take[T any](set func(T) error) http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+}
+
+// trade reads a T from the body and answers with what is made of it.
+func trade[T, A any](produce func(T) A) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		value, err := decode[T](w, r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		writeJSON(w, produce(value))
+	})
+}
+
+func decode[T any](w http.ResponseWriter, r *http.Request) (value T, err error) {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(&value)
+	return value, err
 }
 
 func do(action func()) http.Handler {

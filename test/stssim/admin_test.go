@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,40 @@ func TestAdminCallsAndCounters(t *testing.T) {
 	if canaries := read[[]string](t, sim.admin("GET", "canaries", "", 200)); !slices.Contains(canaries, sim.Issued()[1]) {
 		t.Errorf("canaries %q lack the token", canaries)
 	}
+}
+
+func TestAdminDevices(t *testing.T) {
+	sim := signingIn(t, stssim.Client{})
+	yes, no := sim.signIn(true, "read"), sim.signIn(true, "read")
+	sim.admin("POST", "devices/approve", `{"userCode": "`+yes.userCode()+`", "subject": "alice", "objectID": "o", "preferredUsername": "u"}`, 204)
+	sim.admin("POST", "devices/deny", `{"userCode": "`+no.userCode()+`"}`, 204)
+	sim.admin("POST", "devices/deny", `{"userCode": "nothing"}`, 400)
+	text := sim.admin("GET", "devices", "", 200)
+	if diff := cmp.Diff(sim.DeviceCodes(), read[[]stssim.DeviceCode](t, text)); diff != "" {
+		t.Errorf("device codes (-want +got):\n%s", diff)
+	}
+	if strings.Contains(text, yes.code) || strings.Contains(text, no.code) {
+		t.Errorf("a device code is shown: %s", text)
+	}
+	if got, _ := yes.poll(); accessClaims(t, got.body, "access_token")["preferred_username"] != "u" {
+		t.Errorf("answered %s", got.body)
+	}
+	if _, code := no.poll(); code != "access_denied" {
+		t.Errorf("the denied code is answered %s", code)
+	}
+}
+
+func TestAdminSeeds(t *testing.T) {
+	sim := refreshing(t, stssim.Client{})
+	order := `{"tenant": "` + contoso + `", "clientID": "` + demoClient + `", "subject": "alice"}`
+	refresh := read[string](t, sim.admin("POST", "refreshtokens", order, 200))
+	next(t, sim.refresh(false, refresh))
+	user := read[string](t, sim.admin("POST", "usertokens", order, 200))
+	got := sim.post(entraToken, demoForm(url.Values{"grant_type": {jwtBearer}, "requested_token_use": {"on_behalf_of"}, "assertion": {user}}))
+	if got.status != 200 {
+		t.Errorf("status %d: %s", got.status, got.body)
+	}
+	sim.admin("POST", "refreshtokens", `{"user": "alice"}`, 400)
 }
 
 func TestAdminConnections(t *testing.T) {

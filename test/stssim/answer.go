@@ -17,7 +17,8 @@ import (
 type refusal struct {
 	status   int
 	code     string // the OAuth error
-	message  string // without "AADSTSn: " and without trailers
+	prefix   string // "AADSTSn: ", which Entra alone writes
+	message  string // without trailers
 	aadsts   []int
 	suberror string
 	claims   string
@@ -27,7 +28,8 @@ func refuse(status int, code string, aadsts int, message string) *refusal {
 	return &refusal{
 		status:  status,
 		code:    code,
-		message: fmt.Sprintf("AADSTS%d: %s", aadsts, message),
+		prefix:  fmt.Sprintf("AADSTS%d: ", aadsts),
+		message: message,
 		aadsts:  []int{aadsts},
 	}
 }
@@ -35,6 +37,11 @@ func refuse(status int, code string, aadsts int, message string) *refusal {
 // refuseClient is a refusal of the client's credential: 401 invalid_client.
 func refuseClient(aadsts int, message string) *refusal {
 	return refuse(http.StatusUnauthorized, "invalid_client", aadsts, message)
+}
+
+// refuseGrant is a refusal of what is traded for a token: 400 invalid_grant.
+func refuseGrant(aadsts int, message string) *refusal {
+	return refuse(http.StatusBadRequest, "invalid_grant", aadsts, message)
 }
 
 // answer is a response and what is done to it on its way.

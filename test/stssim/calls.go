@@ -30,8 +30,9 @@ type Call struct {
 	GrantType string `json:"grantType,omitempty"`
 	// Claims is the claims parameter, which asks for something and holds no secret.
 	Claims string `json:"claims,omitempty"`
-	// AuthMethod is client_secret_basic, client_secret_post, private_key_jwt or
-	// none, in the words of the OAuth parameters registry; empty for discovery.
+	// AuthMethod is client_secret_basic, client_secret_post, private_key_jwt,
+	// tls_client_auth or none, in the words of the OAuth parameters registry; empty
+	// for discovery.
 	AuthMethod string `json:"authMethod,omitempty"`
 	// Parameters are the names in the form, sorted.
 	Parameters []string `json:"parameters,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,67 @@ func TestCallHoldsWhatIsSafe(t *testing.T) {
 		if text := fmt.Sprintf("%+v", got); strings.Contains(text, secret) {
 			t.Errorf("the log holds %q: %s", secret, text)
 		}
+	}
+}
+
+// TestCallsHoldNothingThatIsTraded walks every grant at both services, and then
+// looks for what was sent and what came back.
+func TestCallsHoldNothingThatIsTraded(t *testing.T) {
+	sim := refreshing(t, stssim.Client{UserAssertions: []string{"a-registered-text"}})
+	public := stssim.Client{Tenant: "acme", ID: "public", Public: true}
+	if err := sim.PutClient(public); err != nil {
+		t.Fatal(err)
+	}
+	var secrets []string
+	trade := func(plain bool, grant, name, value string, more url.Values) {
+		secrets = append(secrets, value)
+		change := []url.Values{{"grant_type": {grant}, name: {value}, "scope": {"openid offline_access"}, "claims": {"{}"}}, more}
+		if plain {
+			sim.post(plainToken, acmeForm(change...))
+		} else {
+			sim.post(entraToken, demoForm(change...))
+		}
+	}
+	actor := url.Values{
+		"subject_token_type": {accessTokenType}, "actor_token": {"an-actor-token"}, "actor_token_type": {jwtTokenType},
+		"requested_token_type": {jwtTokenType}, "audience": {"orders"},
+	}
+	for _, plain := range []bool{false, true} {
+		trade(plain, "refresh_token", "refresh_token", sim.seed(plain), nil)
+		trade(plain, jwtBearer, "assertion", "a-registered-text", url.Values{"requested_token_use": {"on_behalf_of"}})
+		trade(plain, tokenExchange, "subject_token", "a-subject-token", actor)
+		trade(plain, deviceCodeGrant, "device_code", "a-device-code", nil)
+		trade(plain, "client_credentials", "client_assertion", "an-assertion", url.Values{"client_secret": nil, "client_assertion_type": {assertionType}})
+	}
+	got := sim.post(plainDevice, url.Values{"client_id": {"public"}, "scope": {"openid offline_access"}})
+	flow := signIn{sim, true, read[map[string]any](t, got.body), read[map[string]any](t, got.body)["device_code"].(string)}
+	if err := sim.ApproveDevice(flow.userCode(), alice); err != nil {
+		t.Fatal(err)
+	}
+	got = sim.post(plainToken, url.Values{"client_id": {"public"}, "grant_type": {deviceCodeGrant}, "device_code": {flow.code}})
+	answer := read[map[string]any](t, got.body)
+	for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+		secrets = append(secrets, answer[name].(string))
+	}
+	secrets = append(secrets, "an-actor-token", flow.code, flow.userCode())
+
+	calls := sim.Calls(stssim.Filter{})
+	text, canaries := fmt.Sprintf("%+v", calls), sim.Canaries()
+	for _, secret := range secrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log holds %q: %s", secret, text)
+		}
+		if secret != flow.userCode() && !slices.Contains(canaries, secret) {
+			t.Errorf("the canaries lack %q", secret)
+		}
+	}
+	exchange := calls[7]
+	want := []string{
+		"actor_token", "actor_token_type", "audience", "claims", "client_id", "client_secret", "grant_type",
+		"requested_token_type", "scope", "subject_token", "subject_token_type",
+	}
+	if diff := cmp.Diff(want, exchange.Parameters); diff != "" || exchange.GrantType != tokenExchange || exchange.Claims != "{}" || exchange.AuthMethod != "client_secret_post" {
+		t.Errorf("the token exchange is %+v, its parameters (-want +got):\n%s", exchange, diff)
 	}
 }
 

@@ -4,8 +4,8 @@
 package stssim
 
 import (
-	"crypto"
 	"crypto/subtle"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,9 +23,17 @@ type Client struct {
 	ID string `json:"clientID"`
 	// Secrets are all valid until they expire, as while one is rotated.
 	Secrets []Secret `json:"secrets,omitempty"`
+	// Public clients have no credential; one that presents a credential all the
+	// same is refused.
+	Public bool `json:"public,omitempty"`
 	// Keys are PEM certificates or public keys that verify client assertions
-	// which the client signed itself.
+	// which the client signed itself. An assertion names a certificate in its
+	// x5t#S256 header.
 	Keys []string `json:"keys,omitempty"`
+	// Certificates, in PEM, verify client assertions as those in Keys do, and are
+	// what the client may present in TLS below /plain. If CA certificates follow
+	// the first, any of the same subject that one of them signed may be presented.
+	Certificates []string `json:"certificates,omitempty"`
 	// Federated are the foreign issuers whose assertions stand for the client.
 	Federated []FederatedCredential `json:"federated,omitempty"`
 	// Scopes that may be asked for; empty allows any. With Entra these end in
@@ -36,6 +44,33 @@ type Client struct {
 	Lifetime Duration `json:"lifetime,omitempty"`
 	// Opaque makes its tokens random text in place of JWTs.
 	Opaque bool `json:"opaque,omitempty"`
+
+	// TrustedIssuers are whose JWTs it may trade for a token: as the assertion of
+	// a JWT bearer grant, and below /plain as subject or actor token.
+	TrustedIssuers []TrustedIssuer `json:"trustedIssuers,omitempty"`
+	// UserAssertions are texts that count as a person's tokens for this client
+	// with Entra's on-behalf-of flow, and below /plain as subject or actor tokens.
+	UserAssertions []string `json:"userAssertions,omitempty"`
+	// Audiences are what it may name as audience or resource in a token exchange;
+	// empty allows any. With Entra they are, besides its ID, what a token traded
+	// on behalf of a person may be for.
+	Audiences []string `json:"audiences,omitempty"`
+	// RefreshRotation is RotationStrict or RotationLenient; empty is the service's
+	// own: lenient with Entra, strict below /plain.
+	RefreshRotation string `json:"refreshRotation,omitempty"`
+	// RefreshLifetime is how long its refresh tokens live; zero is 90 days.
+	RefreshLifetime Duration `json:"refreshLifetime,omitempty"`
+	// DeviceInterval and DeviceLifetime are what device authorization responses
+	// say, in whole seconds; zero is 5 s and 15 min.
+	DeviceInterval Duration `json:"deviceInterval,omitempty"`
+	DeviceLifetime Duration `json:"deviceLifetime,omitempty"`
+}
+
+// TrustedIssuer is an issuer of JWTs, known by its iss claim as it stands.
+type TrustedIssuer struct {
+	Issuer string `json:"issuer"`
+	// Keys are PEM certificates or public keys that verify its signatures.
+	Keys []string `json:"keys"`
 }
 
 // Secret is one client secret.
@@ -46,12 +81,16 @@ type Secret struct {
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 }
 
-// FederatedCredential trusts assertions of another issuer. All three fields are
-// compared as they stand, upper and lower case included, as Entra does.
+// FederatedCredential trusts assertions of another issuer. Issuer, subject and
+// audience are compared as they stand, upper and lower case included, as Entra
+// does.
 type FederatedCredential struct {
 	Issuer   string `json:"issuer"`
 	Subject  string `json:"subject"`
 	Audience string `json:"audience"`
+	// Keys are PEM certificates or public keys that verify the issuer's
+	// signatures, which none leaves unverified.
+	Keys []string `json:"keys,omitempty"`
 }
 
 // DemoClients are the registrations that the package comment lists.
@@ -93,7 +132,21 @@ func (s *Server) Clients() []Client { return s.clients.list() }
 // registered is a client with its keys parsed.
 type registered struct {
 	Client
-	keys []crypto.PublicKey
+	verifiers    []verifier // of its own assertions
+	certificates []verifier // for TLS
+	federated    []federation
+	trusted      []trust
+	seen         *replays
+}
+
+type federation struct {
+	FederatedCredential
+	verifiers []verifier
+}
+
+type trust struct {
+	issuer    string
+	verifiers []verifier
 }
 
 // clientKey compares tenants and IDs without regard to case, as domains and
@@ -107,26 +160,61 @@ func keyOf(tenant, id string) clientKey {
 type registry struct {
 	mu      sync.Mutex
 	clients map[clientKey]registered
+	seen    *replays
 }
 
-func newRegistry() *registry { return &registry{clients: map[clientKey]registered{}} }
+func newRegistry() *registry {
+	return &registry{clients: map[clientKey]registered{}, seen: newReplays()}
+}
 
 func (r *registry) put(client Client) error {
 	if client.Tenant == "" || client.ID == "" {
 		return errors.New("registering client: tenant and clientID are required")
 	}
-	entry := registered{Client: client}
-	for _, text := range client.Keys {
-		key, err := parsePublicKey(text)
-		if err != nil {
-			return fmt.Errorf("registering client %q: %w", client.ID, err)
-		}
-		entry.keys = append(entry.keys, key)
+	entry, err := parseClient(client)
+	if err != nil {
+		return fmt.Errorf("registering client %q: %w", client.ID, err)
 	}
+	entry.seen = r.seen
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clients[keyOf(client.Tenant, client.ID)] = entry
 	return nil
+}
+
+func parseClient(client Client) (registered, error) {
+	entry := registered{Client: client}
+	if !slices.Contains([]string{"", RotationStrict, RotationLenient}, client.RefreshRotation) {
+		return registered{}, fmt.Errorf("unknown refresh rotation %q", client.RefreshRotation)
+	}
+	if min(client.RefreshLifetime, client.DeviceInterval, client.DeviceLifetime) < 0 {
+		return registered{}, errors.New("lifetimes of refresh tokens and device codes must not be negative")
+	}
+	var err error
+	if entry.verifiers, err = parseVerifiers(slices.Concat(client.Keys, client.Certificates)); err != nil {
+		return registered{}, err
+	}
+	entry.certificates = entry.verifiers[len(client.Keys):]
+	for _, v := range entry.certificates {
+		if v.certificate == nil {
+			return registered{}, errors.New("reading certificate: a public key is none")
+		}
+	}
+	for _, credential := range client.Federated {
+		verifiers, err := parseVerifiers(credential.Keys)
+		if err != nil {
+			return registered{}, err
+		}
+		entry.federated = append(entry.federated, federation{credential, verifiers})
+	}
+	for _, issuer := range client.TrustedIssuers {
+		verifiers, err := parseVerifiers(issuer.Keys)
+		if err != nil {
+			return registered{}, err
+		}
+		entry.trusted = append(entry.trusted, trust{issuer.Issuer, verifiers})
+	}
+	return entry, nil
 }
 
 func (r *registry) remove(tenant, id string) bool {
@@ -175,6 +263,7 @@ func (r *registry) secrets() []string {
 		for _, secret := range client.Secrets {
 			values = append(values, secret.Value)
 		}
+		values = append(values, client.UserAssertions...)
 	}
 	return values
 }
@@ -183,13 +272,48 @@ func (r *registry) secrets() []string {
 // in Entra's terms; RFC 6749 has one word for all of them.
 func (c registered) authenticate(req *request, now time.Time) *refusal {
 	switch {
+	case c.Public:
+		return checkPublic(req)
 	case req.assertion != "":
 		return c.checkAssertion(req, now)
 	case req.secret != "":
 		return c.checkSecret(req.secret, now)
+	case req.certificate != nil:
+		return c.checkCertificate(req.certificate, now)
 	default:
-		return refuseClient(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+		return missingCredential()
 	}
+}
+
+func missingCredential() *refusal {
+	return refuseClient(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+}
+
+// checkPublic refuses a public client what is for confidential ones: to present
+// a credential, and the grants that trade nothing but one.
+func checkPublic(req *request) *refusal {
+	switch {
+	case req.secret != "" || req.assertion != "":
+		return refuseClient(700025, "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")
+	case req.grantType() == grantClientCredentials:
+		return refuseClient(7000216, "'client_assertion', 'client_secret' or 'client_request' is required for the 'client_credentials' grant type.")
+	case req.isOnBehalfOf():
+		return missingCredential()
+	default:
+		return nil
+	}
+}
+
+// checkCertificate is RFC 8705, section 2. Entra's words are for an assertion's
+// certificate, but nobody reads them: only the plain paths come here.
+func (c registered) checkCertificate(presented *x509.Certificate, now time.Time) *refusal {
+	if now.Before(presented.NotBefore) || now.After(presented.NotAfter) {
+		return badSignature("The key used is expired.")
+	}
+	if !slices.ContainsFunc(c.certificates, func(v verifier) bool { return v.admits(presented) }) {
+		return badSignature("The key was not found.")
+	}
+	return nil
 }
 
 func (c registered) checkSecret(presented string, now time.Time) *refusal {

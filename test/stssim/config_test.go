@@ -25,6 +25,16 @@ clients:
   scopes: [x/.default]
   lifetime: 90s
   opaque: true
+- tenant: acme
+  clientID: device
+  public: true
+  trustedIssuers: [{issuer: i}]
+  userAssertions: [text]
+  audiences: [a]
+  refreshRotation: strict
+  refreshLifetime: 1h
+  deviceInterval: 1s
+  deviceLifetime: 1m
 rules:
 - name: bad number
   match: {kind: token, clientID: app}
@@ -44,6 +54,11 @@ throttles:
 			Secrets:   []stssim.Secret{{Value: "one"}, {Value: "two", ExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}},
 			Federated: []stssim.FederatedCredential{{Issuer: "i", Subject: "s", Audience: "a"}},
 			Scopes:    []string{"x/.default"}, Lifetime: stssim.Duration(90 * time.Second), Opaque: true,
+		}, {
+			Tenant: "acme", ID: "device", Public: true,
+			TrustedIssuers: []stssim.TrustedIssuer{{Issuer: "i"}}, UserAssertions: []string{"text"}, Audiences: []string{"a"},
+			RefreshRotation: stssim.RotationStrict, RefreshLifetime: stssim.Duration(time.Hour),
+			DeviceInterval: stssim.Duration(time.Second), DeviceLifetime: stssim.Duration(time.Minute),
 		}},
 		Rules: []stssim.Rule{
 			{

@@ -13,20 +13,43 @@
 //	POST /{tenant}/oauth2/v2.0/devicecode
 //	GET  /{tenant}/v2.0/.well-known/openid-configuration
 //
-// Paths below /plain answer as a server that knows RFC 6749 and RFC 8414 and
-// nothing else:
+// Paths below /plain answer as a server that knows RFC 6749, RFC 7523, RFC 8414,
+// RFC 8628, RFC 8693 and RFC 8705 and nothing else:
 //
 //	POST /plain/{realm}/token
+//	POST /plain/{realm}/mtls/token
+//	POST /plain/{realm}/device
 //	GET  /plain/{realm}/.well-known/openid-configuration
 //	GET  /.well-known/oauth-authorization-server/plain/{realm}
 //
-// The grant is client_credentials. A client authenticates with a secret (in
-// the body; below /plain in the Authorization header too) or with a client
-// assertion: signed by a registered key, or of a registered federated issuer.
-// The signature of a federated assertion isn't verified, for the simulator
-// doesn't fetch the issuer's keys. The device code endpoint is there to be
-// counted and scripted with rules; by itself it refuses every client with
-// AADSTS7000218, as Entra does a client that isn't public.
+// # Grants
+//
+//	grant                with Entra                        below /plain
+//	client_credentials   one resource's /.default          any scopes
+//	refresh_token        old tokens stay valid             each token is good for once
+//	jwt-bearer           RFC 7523, and on behalf of        RFC 7523
+//	token-exchange       AADSTS70003                       yes
+//	device_code          public clients                    all clients
+//
+// A refresh or ID token comes along where a person is at hand and the scope has
+// offline_access or openid. People sign in by [Server.ApproveDevice], or did so
+// before the test: [Server.SeedRefreshToken], [Server.SeedUserToken].
+//
+// # Credentials
+//
+// A client authenticates with a secret (in the body; below /plain in the
+// Authorization header too), with a client assertion, or below /plain with a
+// certificate in TLS. Which certificates are asked for doesn't depend on the
+// path, but at /plain/{realm}/token they aren't looked at: mtls_endpoint_aliases
+// names the endpoint for them.
+//
+// An assertion that the client signed is RS256, PS256 or ES256, names a
+// registered certificate by x5t#S256, is for the token endpoint, the issuer or
+// the endpoint called and nobody else, ends within 24 hours, and is good for
+// once. Entra isn't known to refuse replays; here they are AADSTS50027, since an
+// operator has no reason to send one. Nor does the simulator take x5t, the SHA-1
+// that Entra still knows. Assertions of a federated issuer may come again; their
+// signature is verified when [FederatedCredential] has keys.
 //
 // Issuers and endpoints in discovery documents follow the Host header, so that
 // a Service name or a forwarded port needs no setting.
@@ -87,7 +110,13 @@
 //	DELETE /_admin/clients/{tenant}/{clientID}
 //	GET    /_admin/throttles     with the violations; POST sets one, DELETE removes all
 //	POST   /_admin/connections   {"close": 3}
-//	POST   /_admin/reset         forgets calls, rules, throttles and violations; keeps clients and canaries
+//	GET    /_admin/devices       user codes and their states
+//	POST   /_admin/devices/approve  {"userCode": "BCDF-GHJK", "subject": "alice"}
+//	POST   /_admin/devices/deny     {"userCode": "BCDF-GHJK"}
+//	POST   /_admin/refreshtokens    {"tenant": ..., "clientID": ..., "subject": ...} answers with one
+//	POST   /_admin/usertokens       likewise
+//	POST   /_admin/reset         forgets calls, rules, throttles, violations and device codes; keeps
+//	                             clients, refresh tokens and canaries
 //
 // # Limits
 //

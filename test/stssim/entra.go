@@ -21,9 +21,12 @@ const (
 // entraSuccess has the members of Entra's token response in their order.
 type entraSuccess struct {
 	TokenType    string `json:"token_type"`
+	Scope        string `json:"scope,omitempty"`
 	ExpiresIn    int    `json:"expires_in"`
 	ExtExpiresIn int    `json:"ext_expires_in"`
 	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
 }
 
 // entraFailure has the members of Entra's error response in their order.
@@ -45,7 +48,7 @@ func (s *Server) entra(req *request) answer {
 	case KindDiscovery:
 		return s.entraDiscovery(req)
 	case KindDevice:
-		return s.entraError(req, refuseClient(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."))
+		return s.entraDevice(req)
 	default:
 		return s.entraToken(req)
 	}
@@ -58,53 +61,114 @@ func (s *Server) entraDiscovery(req *request) answer {
 		no.code = "invalid_tenant"
 		return s.entraError(req, no)
 	}
-	tenant := req.base + "/" + req.tenant
+	// Entra lists no grants.
 	return jsonAnswer(http.StatusOK, entraJSON, map[string]any{
 		"issuer":                                req.issuer(),
-		"token_endpoint":                        tenant + "/oauth2/v2.0/token",
-		"device_authorization_endpoint":         tenant + "/oauth2/v2.0/devicecode",
+		"token_endpoint":                        req.tokenEndpoint(),
+		"device_authorization_endpoint":         req.base + "/" + req.tenant + "/oauth2/v2.0/devicecode",
 		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt"},
 		"response_types_supported":              []string{"code", "id_token", "code id_token", "id_token token"},
 		"response_modes_supported":              []string{"query", "fragment", "form_post"},
 		"subject_types_supported":               []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
-		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
+		"scopes_supported":                      signInScopes,
 		"cloud_instance_name":                   "microsoftonline.com",
 		"tenant_region_scope":                   "EU",
 	})
 }
 
 func (s *Server) entraToken(req *request) answer {
-	if no := s.entraRequest(req); no != nil {
-		return s.entraError(req, no)
-	}
-	client, found := s.clients.find(req.tenant, req.clientID)
-	if !found {
-		return s.entraError(req, refuse(http.StatusBadRequest, "unauthorized_client", 700016,
-			"Application with identifier '"+req.clientID+"' was not found in the directory '"+req.tenant+"'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."))
-	}
-	scope, no := entraScope(req.form.Get("scope"))
+	client, wanted, no := s.entraAdmit(req)
+	var won award
 	if no == nil {
-		no = client.authenticate(req, s.clock())
+		won, no = s.redeem(req, client)
 	}
-	resource := strings.TrimSuffix(scope, "/.default")
-	if no == nil && len(client.Scopes) > 0 && !slices.Contains(client.Scopes, scope) {
-		no = refuse(http.StatusBadRequest, "invalid_resource", 500011,
-			"The resource principal named "+resource+" was not found in the tenant named "+req.tenant+". This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.")
+	if no == nil && len(wanted.scopes) == 0 {
+		// What was agreed to was checked when the grant began.
+		wanted, no = delegatedScope(won.scope)
 	}
 	if no != nil {
 		return s.entraError(req, no)
 	}
-	token, lifetime := s.issue(req, client.Client, entraLifetime, grant{audience: resource})
-	ok := jsonAnswer(http.StatusOK, entraJSON, entraSuccess{
-		TokenType: "Bearer", ExpiresIn: lifetime, ExtExpiresIn: lifetime, AccessToken: token,
-	})
+	return s.entraGranted(req, client, wanted, won)
+}
+
+// entraAdmit checks everything but what is traded, in Entra's order.
+func (s *Server) entraAdmit(req *request) (registered, wantedScope, *refusal) {
+	no := s.entraRequest(req)
+	if no == nil {
+		no = s.entraGrant(req)
+	}
+	if no != nil {
+		return registered{}, wantedScope{}, no
+	}
+	client, no := s.entraClient(req)
+	if no != nil {
+		return registered{}, wantedScope{}, no
+	}
+	wanted, no := req.entraScope()
+	if no == nil {
+		no = client.authenticate(req, s.clock())
+	}
+	if no == nil {
+		no = client.consents(req, wanted)
+	}
+	return client, wanted, no
+}
+
+func (s *Server) entraGranted(req *request, client registered, wanted wantedScope, won award) answer {
+	g := grant{audience: []string{wanted.resource}, person: won.person, entra: true}
+	success := entraSuccess{TokenType: "Bearer"}
+	if won.person != nil {
+		g.scope = wanted.names()
+		// Entra tells what the token is good for, which offline_access isn't.
+		success.Scope = strings.Join(slices.DeleteFunc(slices.Clone(wanted.scopes), func(scope string) bool {
+			return scope == "offline_access"
+		}), " ")
+	}
+	success.AccessToken, success.ExpiresIn = s.issue(req, client.Client, entraLifetime, g)
+	success.ExtExpiresIn = success.ExpiresIn
+	success.RefreshToken, success.IDToken = s.companions(req, client, won, strings.Join(wanted.scopes, " "))
+	ok := jsonAnswer(http.StatusOK, entraJSON, success)
 	s.entraHeaders(req, ok.header)
 	return ok
 }
 
-// entraRequest checks what needs no client, in Entra's order: method, tenant,
-// parameters, grant.
+// entraDevice begins a device code flow, which Entra leaves to public clients.
+func (s *Server) entraDevice(req *request) answer {
+	no := s.entraRequest(req)
+	if no == nil {
+		no = required(req, "client_id", "scope")
+	}
+	if no != nil {
+		return s.entraError(req, no)
+	}
+	client, no := s.entraClient(req)
+	var wanted wantedScope
+	if no == nil && !client.Public {
+		no = missingCredential()
+	}
+	if no == nil {
+		wanted, no = delegatedScope(req.form.Get("scope"))
+	}
+	if no == nil {
+		no = client.authenticate(req, s.clock())
+	}
+	if no == nil {
+		no = client.consents(req, wanted)
+	}
+	if no != nil {
+		return s.entraError(req, no)
+	}
+	success := s.authorizeDevice(req, client)
+	success.VerificationURI = req.base + "/devicelogin"
+	success.Message = "To sign in, use a web browser to open the page " + success.VerificationURI + " and enter the code " + success.UserCode + " to authenticate."
+	ok := jsonAnswer(http.StatusOK, entraJSON, success)
+	s.entraHeaders(req, ok.header)
+	return ok
+}
+
+// entraRequest checks what is the same for both endpoints: method and tenant.
 func (s *Server) entraRequest(req *request) *refusal {
 	if req.http.Method != http.MethodPost {
 		return refuse(http.StatusBadRequest, "invalid_request", 900561,
@@ -113,20 +177,35 @@ func (s *Server) entraRequest(req *request) *refusal {
 	if !s.clients.tenantExists(req.tenant) {
 		return unknownTenant(req.tenant)
 	}
-	for _, name := range []string{"grant_type", "client_id", "scope"} {
-		if req.form.Get(name) == "" {
-			return refuse(http.StatusBadRequest, "invalid_request", 900144,
-				"The request body must contain the following parameter: '"+name+"'.")
-		}
+	return nil
+}
+
+// entraGrant checks the parameters of a token request, and its grant.
+func (s *Server) entraGrant(req *request) *refusal {
+	names := []string{"grant_type", "client_id", "scope"}
+	if req.bringsScope() {
+		names = names[:2]
+	}
+	if no := required(req, names...); no != nil {
+		return no
 	}
 	if req.form.Has("resource") {
 		return refuse(http.StatusBadRequest, "invalid_request", 901002, "The 'resource' request parameter is not supported.")
 	}
-	if grantType := req.form.Get("grant_type"); grantType != "client_credentials" {
+	if !slices.Contains(entraGrants, req.grantType()) {
 		return refuse(http.StatusBadRequest, "unsupported_grant_type", 70003,
-			"The app requested an unsupported grant type '"+grantType+"'.")
+			"The app requested an unsupported grant type '"+req.grantType()+"'.")
 	}
 	return nil
+}
+
+func (s *Server) entraClient(req *request) (registered, *refusal) {
+	client, found := s.clients.find(req.tenant, req.clientID)
+	if !found {
+		return client, refuse(http.StatusBadRequest, "unauthorized_client", 700016,
+			"Application with identifier '"+req.clientID+"' was not found in the directory '"+req.tenant+"'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.")
+	}
+	return client, nil
 }
 
 func unknownTenant(tenant string) *refusal {
@@ -134,21 +213,94 @@ func unknownTenant(tenant string) *refusal {
 		"Tenant '"+tenant+"' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.")
 }
 
-// entraScope returns the one scope of a client credentials request. MSAL Go
+// wantedScope is a scope as Entra reads it: names within one resource.
+type wantedScope struct {
+	scopes   []string // as they were asked for
+	resource string
+}
+
+// names are the scopes without their resource, as the scp claim has them.
+func (w wantedScope) names() string {
+	var names []string
+	for _, scope := range w.scopes {
+		if !isSignInScope(scope) {
+			names = append(names, strings.TrimPrefix(scope, w.resource+"/"))
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// entraScope reads the scope by the rules of the grant. A client that asks for
+// itself asks for one scope, of all that it was given; the rest is delegated.
+func (q *request) entraScope() (wantedScope, *refusal) {
+	text := q.form.Get("scope")
+	switch {
+	case q.grantType() == grantClientCredentials:
+		return applicationScope(text)
+	case text == "":
+		return wantedScope{}, nil
+	default:
+		return delegatedScope(text)
+	}
+}
+
+// applicationScope reads the scope of a client credentials request. MSAL Go
 // appends the OpenID Connect scopes, which Entra passes over.
-func entraScope(text string) (string, *refusal) {
-	scopes := slices.DeleteFunc(strings.Fields(text), func(scope string) bool {
-		return slices.Contains([]string{"openid", "profile", "email", "offline_access"}, scope)
-	})
+func applicationScope(text string) (wantedScope, *refusal) {
+	scopes := slices.DeleteFunc(strings.Fields(text), isSignInScope)
 	if len(scopes) != 1 || scopes[0] == "/.default" {
-		return "", refuse(http.StatusBadRequest, "invalid_scope", 70011,
+		return wantedScope{}, refuse(http.StatusBadRequest, "invalid_scope", 70011,
 			"The provided value for the input parameter 'scope' is not valid. The scope "+text+" is not valid.")
 	}
 	if !strings.HasSuffix(scopes[0], "/.default") {
-		return "", refuse(http.StatusBadRequest, "invalid_scope", 1002012,
+		return wantedScope{}, refuse(http.StatusBadRequest, "invalid_scope", 1002012,
 			"The provided value for scope "+text+" is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).")
 	}
-	return scopes[0], nil
+	return wantedScope{scopes: scopes, resource: strings.TrimSuffix(scopes[0], "/.default")}, nil
+}
+
+// defaultResource is whose scopes may be written without their resource.
+const defaultResource = "https://graph.microsoft.com"
+
+// delegatedScope reads the scope of a request for a person.
+func delegatedScope(text string) (wantedScope, *refusal) {
+	wanted := wantedScope{scopes: strings.Fields(text)}
+	for _, scope := range wanted.scopes {
+		if isSignInScope(scope) {
+			continue
+		}
+		resource := defaultResource
+		if slash := strings.LastIndex(scope, "/"); slash > 0 {
+			resource = scope[:slash]
+		}
+		if wanted.resource != "" && wanted.resource != resource {
+			return wantedScope{}, refuse(http.StatusBadRequest, "invalid_scope", 700022,
+				"The provided value for the input parameter 'scope' isn't valid because it contains more than one resource. The scope "+text+" is not valid.")
+		}
+		wanted.resource = resource
+	}
+	if wanted.resource == "" {
+		wanted.resource = defaultResource
+	}
+	return wanted, nil
+}
+
+// consents tells whether the scope was granted to the client: as a resource of
+// the tenant when it asks for itself, and else by the person.
+func (c registered) consents(req *request, wanted wantedScope) *refusal {
+	for _, scope := range wanted.scopes {
+		switch {
+		case len(c.Scopes) == 0 || slices.Contains(c.Scopes, scope):
+		case req.grantType() == grantClientCredentials:
+			return refuse(http.StatusBadRequest, "invalid_resource", 500011,
+				"The resource principal named "+wanted.resource+" was not found in the tenant named "+req.tenant+". This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.")
+		case !isSignInScope(scope):
+			no := refuseGrant(65001, "The user or administrator has not consented to use the application with ID '"+c.ID+"'. Send an interactive authorization request for this user and resource.")
+			no.suberror = "consent_required"
+			return no
+		}
+	}
+	return nil
 }
 
 // entraError gives a refusal Entra's shape. The trailers of the description are
@@ -163,7 +315,7 @@ func (s *Server) entraError(req *request, no *refusal) answer {
 	failure := entraFailure{
 		Error: no.code,
 		Description: strings.TrimSpace(strings.Join([]string{
-			no.message, "Trace ID: " + req.traceID(), "Correlation ID: " + req.correlationID(), "Timestamp: " + now,
+			no.prefix + no.message, "Trace ID: " + req.traceID(), "Correlation ID: " + req.correlationID(), "Timestamp: " + now,
 		}, separator)),
 		Codes:         no.aadsts,
 		Timestamp:     now,

@@ -223,6 +223,8 @@ func TestEntraDiscovery(t *testing.T) {
 		"token_endpoint":                        `"https://login.example/contoso.onmicrosoft.com/oauth2/v2.0/token"`,
 		"device_authorization_endpoint":         `"https://login.example/contoso.onmicrosoft.com/oauth2/v2.0/devicecode"`,
 		"token_endpoint_auth_methods_supported": `["client_secret_post","private_key_jwt"]`,
+		"scopes_supported":                      `["openid","profile","email","offline_access"]`,
+		"grant_types_supported":                 "",
 	}
 	for name, value := range want {
 		if found := member(t, got.body, name); found != value {

@@ -57,6 +57,16 @@ func TestPlainTokenEndpoint(t *testing.T) {
 			body: `{"error":"invalid_request","error_description":"more than one client authentication method"}`,
 		},
 		{
+			name: "a secret and an assertion are refused",
+			form: acmeForm(url.Values{"client_assertion": {"x"}}), status: 400,
+			body: `{"error":"invalid_request","error_description":"more than one client authentication method"}`,
+		},
+		{
+			name: "a person's scope is not for a client alone",
+			form: acmeForm(url.Values{"scope": {"openid"}}), status: 400,
+			body: `{"error":"invalid_scope","error_description":"scope \"openid\" is not allowed"}`,
+		},
+		{
 			name: "a repeated parameter is refused",
 			form: acmeForm(url.Values{"scope": {"read", "write"}}), status: 400,
 			body: `{"error":"invalid_request","error_description":"parameter \"scope\" is repeated"}`,
@@ -139,12 +149,16 @@ func TestPlainTakesPOSTAlone(t *testing.T) {
 
 func TestPlainDiscovery(t *testing.T) {
 	sim := start(t, stssim.Options{})
-	const want = `{"grant_types_supported":["client_credentials"],` +
+	const want = `{"device_authorization_endpoint":"https://as.example/plain/acme/device",` +
+		`"grant_types_supported":["client_credentials","refresh_token","urn:ietf:params:oauth:grant-type:jwt-bearer",` +
+		`"urn:ietf:params:oauth:grant-type:token-exchange","urn:ietf:params:oauth:grant-type:device_code"],` +
 		`"issuer":"https://as.example/plain/acme",` +
+		`"mtls_endpoint_aliases":{"token_endpoint":"https://as.example/plain/acme/mtls/token"},` +
 		`"response_types_supported":[],` +
+		`"scopes_supported":["email","offline_access","openid","profile","read","write"],` +
 		`"token_endpoint":"https://as.example/plain/acme/token",` +
-		`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","private_key_jwt"],` +
-		`"token_endpoint_auth_signing_alg_values_supported":["RS256","PS256","ES256","EdDSA"]}`
+		`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","private_key_jwt","tls_client_auth","none"],` +
+		`"token_endpoint_auth_signing_alg_values_supported":["RS256","PS256","ES256"]}`
 	tests := []struct{ name, path string }{
 		{"as OpenID Connect looks for it", "/plain/acme/.well-known/openid-configuration"},
 		{"as RFC 8414 looks for it", "/.well-known/oauth-authorization-server/plain/acme"},

@@ -4,6 +4,7 @@
 package stssim
 
 import (
+	"crypto/x509"
 	"fmt"
 	"io"
 	"mime"
@@ -33,14 +34,17 @@ var routes = []struct {
 	path  *regexp.Regexp
 	kind  Kind
 	plain bool
+	mtls  bool // a client certificate is looked at
 }{
-	{regexp.MustCompile(`^/plain/([^/]+)/token$`), KindToken, true},
-	{regexp.MustCompile(`^/plain/([^/]+)/\.well-known/openid-configuration$`), KindDiscovery, true},
+	{regexp.MustCompile(`^/plain/([^/]+)/token$`), KindToken, true, false},
+	{regexp.MustCompile(`^/plain/([^/]+)/mtls/token$`), KindToken, true, true},
+	{regexp.MustCompile(`^/plain/([^/]+)/device$`), KindDevice, true, true},
+	{regexp.MustCompile(`^/plain/([^/]+)/\.well-known/openid-configuration$`), KindDiscovery, true, false},
 	// RFC 8414, section 3: the well-known part goes between host and path.
-	{regexp.MustCompile(`^/\.well-known/oauth-authorization-server/plain/([^/]+)$`), KindDiscovery, true},
-	{regexp.MustCompile(`^/([^/]+)/oauth2/v2\.0/token$`), KindToken, false},
-	{regexp.MustCompile(`^/([^/]+)/oauth2/v2\.0/devicecode$`), KindDevice, false},
-	{regexp.MustCompile(`^/([^/]+)/v2\.0/\.well-known/openid-configuration$`), KindDiscovery, false},
+	{regexp.MustCompile(`^/\.well-known/oauth-authorization-server/plain/([^/]+)$`), KindDiscovery, true, false},
+	{regexp.MustCompile(`^/([^/]+)/oauth2/v2\.0/token$`), KindToken, false, false},
+	{regexp.MustCompile(`^/([^/]+)/oauth2/v2\.0/devicecode$`), KindDevice, false, false},
+	{regexp.MustCompile(`^/([^/]+)/v2\.0/\.well-known/openid-configuration$`), KindDiscovery, false, false},
 }
 
 // maxRequest bounds what is read of a request's body, in bytes.
@@ -62,9 +66,10 @@ type request struct {
 	clientID string
 	scope    string // sorted, one space between
 
-	basic     bool // the Authorization header was used
-	secret    string
-	assertion string
+	basic       bool // the Authorization header was used
+	secret      string
+	assertion   string
+	certificate *x509.Certificate // presented in TLS, where that is looked at
 
 	lifetime Duration // what a rule wants; zero leaves it to the client
 }
@@ -80,6 +85,9 @@ func readRequest(r *http.Request, arrived time.Time) (*request, error) {
 	for _, route := range routes {
 		if match := route.path.FindStringSubmatch(r.URL.Path); match != nil {
 			req.kind, req.plain, req.tenant = route.kind, route.plain, match[1]
+			if route.mtls && r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+				req.certificate = r.TLS.PeerCertificates[0]
+			}
 			break
 		}
 	}
@@ -120,13 +128,28 @@ func (q *request) issuer() string {
 	return q.base + "/" + q.tenant + "/v2.0"
 }
 
+// tokenEndpoint is the one in the discovery document of the same tenant.
+func (q *request) tokenEndpoint() string {
+	if q.plain {
+		return q.issuer() + "/token"
+	}
+	return q.base + "/" + q.tenant + "/oauth2/v2.0/token"
+}
+
+// audiences are the values that mean this server in an assertion's aud claim
+// (RFC 7523, section 3, item 3): its issuer, its token endpoint, and the
+// endpoint that was called.
+func (q *request) audiences() []string {
+	return []string{q.issuer(), q.tokenEndpoint(), q.base + q.http.URL.Path}
+}
+
 // credentials are the values of the request that must not appear elsewhere.
 func (q *request) credentials() []string {
 	list := []string{q.secret, q.assertion}
 	if _, password, ok := q.http.BasicAuth(); ok {
 		list = append(list, password)
 	}
-	for _, name := range []string{"assertion", "refresh_token", "subject_token", "actor_token", "password"} {
+	for _, name := range []string{"assertion", "refresh_token", "subject_token", "actor_token", "device_code", "password"} {
 		list = append(list, q.form.Get(name))
 	}
 	return list
@@ -142,6 +165,8 @@ func (q *request) authMethod() string {
 		return "private_key_jwt"
 	case q.secret != "":
 		return "client_secret_post"
+	case q.certificate != nil:
+		return "tls_client_auth"
 	default:
 		return "none"
 	}

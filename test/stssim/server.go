@@ -51,6 +51,8 @@ type Server struct {
 	rules     *rulebook
 	throttles *throttles
 	tokens    *mint
+	refresh   *refreshTokens
+	devices   *deviceCodes
 	calls     *callLog
 
 	mu       sync.Mutex
@@ -68,6 +70,8 @@ func Start(options Options) (*Server, error) {
 		rules:     &rulebook{},
 		throttles: &throttles{},
 		tokens:    newMint(),
+		refresh:   newRefreshTokens(),
+		devices:   newDeviceCodes(),
 		calls:     newCallLog(),
 		done:      make(chan struct{}),
 	}
@@ -123,8 +127,14 @@ func (s *Server) listen(address string) error {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.server = &http.Server{
-		Handler:   http.HandlerFunc(s.handle),
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{s.authority.leaf}, MinVersion: tls.VersionTLS12},
+		Handler: http.HandlerFunc(s.handle),
+		TLSConfig: &tls.Config{
+			Certificates: []tls.Certificate{s.authority.leaf},
+			MinVersion:   tls.VersionTLS12,
+			// A client without a certificate answers that it has none. What is
+			// presented is compared with registrations, whoever signed it.
+			ClientAuth: tls.RequestClientCert,
+		},
 		Protocols: &protocols,
 		ConnState: s.connections.watch,
 		// Broken handshakes are what some tests are about.
@@ -184,12 +194,13 @@ func (s *Server) HTTPClient() *http.Client {
 	}
 }
 
-// Reset forgets calls, rules (releasing what they hold), throttles, violations
-// and connections to close. Registrations and canaries stay, and so do the
-// numbers of calls.
+// Reset forgets calls, rules (releasing what they hold), throttles, violations,
+// device codes and connections to close. Registrations, refresh tokens and
+// canaries stay, and so do the numbers of calls.
 func (s *Server) Reset() {
 	s.ClearRules()
 	s.throttles.forget()
+	s.devices.forget()
 	s.connections.forget()
 	s.calls.forget()
 }

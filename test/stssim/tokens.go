@@ -33,7 +33,8 @@ func (s *Server) Issued() []string { return s.tokens.list() }
 
 // Canaries lists the texts that may appear nowhere but in a Secret, nor any
 // part of a text that contains one: the markers of issued tokens, the tokens,
-// the registered secrets, and every credential that a caller presented. A
+// device codes, the registered secrets, and every credential that a caller
+// presented. A
 // secret that looks different in a form body is listed in both spellings. Tests
 // had better choose secrets, wrong ones too, that no sentence contains.
 func (s *Server) Canaries() []string {
@@ -56,34 +57,58 @@ type mint struct {
 
 	mu        sync.Mutex
 	issued    []string
+	grants    map[string]grant
 	presented map[string]struct{}
 }
 
 func newMint() *mint {
-	return &mint{key: []byte(rand.Text()), presented: map[string]struct{}{}}
+	return &mint{key: []byte(rand.Text()), presented: map[string]struct{}{}, grants: map[string]grant{}}
 }
 
 // grant is what a token says.
 type grant struct {
-	issuer, audience, clientID, tenant, scope string
+	issuer, clientID, tenant, scope string
+
+	audience []string
+	person   *Person // nil for the client itself
+	actor    string  // who acts for the person
 
 	issuedAt time.Time
 	lifetime time.Duration
 	opaque   bool
+	entra    bool
 }
+
+func (g grant) subject() string {
+	if g.person == nil {
+		return g.clientID
+	}
+	return g.person.Subject
+}
+
+func (g grant) expired(now time.Time) bool { return !now.Before(g.issuedAt.Add(g.lifetime)) }
 
 func (m *mint) issue(g grant) string {
 	token := OpaqueMarker + rand.Text()
 	if !g.opaque {
-		token = m.sign(g)
+		token = m.sign(g.claims())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.issued = append(m.issued, token)
+	m.grants[token] = g
 	return token
 }
 
-func (m *mint) sign(g grant) string {
+// find returns what an issued token says.
+func (m *mint) find(token string) (grant, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g, found := m.grants[token]
+	return g, found
+}
+
+func (g grant) claims() jwt.MapClaims {
 	claims := jwt.MapClaims{
 		"iss":   g.issuer,
 		"aud":   g.audience,
@@ -91,13 +116,61 @@ func (m *mint) sign(g grant) string {
 		"nbf":   g.issuedAt.Unix(),
 		"exp":   g.issuedAt.Add(g.lifetime).Unix(),
 		"appid": g.clientID,
-		"sub":   g.clientID,
+		"sub":   g.subject(),
 		"tid":   g.tenant,
 		"jti":   rand.Text(),
 	}
-	if g.scope != "" {
-		claims["scope"] = g.scope
+	if len(g.audience) == 1 {
+		claims["aud"] = g.audience[0]
 	}
+	scopeClaim := "scope" // RFC 8693, section 4.2
+	if g.entra {
+		scopeClaim = "scp"
+	}
+	if g.scope != "" {
+		claims[scopeClaim] = g.scope
+	}
+	if g.person != nil {
+		g.person.addTo(claims)
+	}
+	if g.actor != "" {
+		claims["act"] = map[string]any{"sub": g.actor} // RFC 8693, section 4.1
+	}
+	return claims
+}
+
+func (p Person) addTo(claims jwt.MapClaims) {
+	for name, value := range map[string]string{"oid": p.ObjectID, "preferred_username": p.PreferredUsername} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+}
+
+// identity is what an ID token says (OpenID Connect Core, section 2).
+type identity struct {
+	issuer, clientID, tenant string
+
+	person   Person
+	issuedAt time.Time
+}
+
+// idTokenLifetime says nothing of the access token beside it.
+const idTokenLifetime = time.Hour
+
+// identify makes an ID token, which is no less a canary than an access token.
+func (m *mint) identify(i identity) string {
+	claims := jwt.MapClaims{
+		"iss": i.issuer, "aud": i.clientID, "sub": i.person.Subject, "tid": i.tenant,
+		"iat": i.issuedAt.Unix(), "exp": i.issuedAt.Add(idTokenLifetime).Unix(),
+	}
+	i.person.addTo(claims)
+	token := m.sign(claims)
+	m.remember([]string{token})
+	return token
+}
+
+func (m *mint) sign(claims jwt.MapClaims) string {
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims)
 	token.Header["kid"] = signingKeyID
 	signed, err := token.SignedString(m.key)

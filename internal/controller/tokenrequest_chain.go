@@ -41,7 +41,8 @@ func (r *Reconciler) recall(ctx context.Context, a *attempt) (outcome, error) {
 		return outcome{}, nil
 	}
 	held, err := r.holdingOf(ctx, r.Client, a.request, a.storeKey())
-	if err == nil && held.State == secret.Free && a.looked() {
+	if err == nil && held.State == secret.Free {
+		// The cache has no strangers.
 		held, err = r.holdingOf(ctx, r.Live, a.request, a.storeKey())
 	}
 	if err != nil {
@@ -101,26 +102,30 @@ var endings = map[string]string{
 	stsv1alpha1.ReasonSubjectMismatch:       "Somebody else signed in than spec.grant.deviceCode.expectedSubject names, or the STS didn't say who; the token was thrown away.",
 }
 
-// errStoreTaken is a store that somebody else made since it was looked for. The next look says whose
-// it is.
-var errStoreTaken = errors.New("the Secret was made or replaced by somebody else meanwhile")
+// errStoreTaken is a store that somebody else made or changed since it was looked at. The next look
+// says whose it is.
+var errStoreTaken = errors.New("it was made or changed by somebody else meanwhile")
 
-// keep writes a chain down.
+// keep writes a chain down, unless its store isn't as it was seen.
 func (r *Reconciler) keep(ctx context.Context, a *attempt, chain secret.Chain) error {
-	if a.store.State == secret.Inherited {
-		if err := r.inherit(ctx, a.request, a.store.Secret); err != nil {
-			return fmt.Errorf("inheriting Secret %s: %w", a.storeKey(), err)
-		}
+	s := a.store.Keep(a.request, chain)
+	var err error
+	if a.store.State == secret.Free {
+		err = r.Client.Create(ctx, s, client.FieldOwner(stsv1alpha1.FieldManager))
+	} else {
+		err = r.Client.Patch(ctx, s, client.MergeFromWithOptions(a.store.Secret, client.MergeFromWithOptimisticLock{}), client.FieldOwner(stsv1alpha1.FieldManager))
 	}
-	err := r.Client.Apply(ctx, secret.RenderChain(a.request, a.store, chain), client.FieldOwner(stsv1alpha1.FieldManager), client.ForceOwnership)
-	if apierrors.IsConflict(err) {
-		return fmt.Errorf("keeping the refresh token in Secret %s: %w", a.storeKey(), errStoreTaken)
+	switch {
+	case err == nil:
+		a.store, a.chain = secret.Hold(a.request, s), chain
+		return nil
+	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err):
+		err = errStoreTaken
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+		// The API server's own words may quote what it refuses (external-secrets#5884).
+		err = errors.New(refusedFields(err))
 	}
-	if err != nil {
-		return fmt.Errorf("keeping the refresh token in Secret %s: %s", a.storeKey(), refusedFields(err))
-	}
-	a.chain = chain
-	return nil
+	return fmt.Errorf("keeping the refresh token in Secret %s: %w", a.storeKey(), err)
 }
 
 // spend writes down, before a refresh token leaves, that it does. Without that nobody could tell, after
@@ -135,12 +140,7 @@ func (r *Reconciler) spend(ctx context.Context, a *attempt) (again bool, err err
 	}
 	spending := a.chain
 	spending.Spending = true
-	if err := r.keep(ctx, a, spending); err != nil {
-		return false, err
-	}
-	// What was made here is this request's own from now on.
-	a.store, err = r.holdingOf(ctx, r.Client, a.request, a.storeKey())
-	return false, err
+	return false, r.keep(ctx, a, spending)
 }
 
 // refreshes says that a refresh token of a chain is what is traded.

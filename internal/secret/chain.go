@@ -7,10 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/sts"
@@ -140,23 +141,32 @@ func (c Chain) data() map[string][]byte {
 	return data
 }
 
-// RenderChain is the Secret that keeps a chain, as a server-side-apply configuration with the same
-// precondition as the token's: no Secret that isn't the request's own is ever merged into. The state
-// must be Free, Ours or Inherited.
-func RenderChain(request *stsv1alpha1.TokenRequest, holding Holding, chain Chain) *corev1ac.SecretApplyConfiguration {
-	store := corev1ac.Secret(StoreName(request), request.Namespace).
-		WithLabels(holding.labels(&stsv1alpha1.TokenSecret{})).
-		WithType(corev1.SecretTypeOpaque).
-		WithOwnerReferences(applyOwner(Owner(request))).
-		WithData(chain.data())
-	switch holding.State {
+// Keep is the Secret that keeps a chain, new or made of the one that is held: with all of the chain
+// and nothing else, whoever wrote there. The state must be Free, Ours or Inherited.
+func (h Holding) Keep(request *stsv1alpha1.TokenRequest, chain Chain) *corev1.Secret {
+	var s *corev1.Secret
+	switch h.State {
 	case Free:
-		return store.WithResourceVersion("1")
+		s = &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: StoreName(request), OwnerReferences: []metav1.OwnerReference{Owner(request)}},
+			Type:       corev1.SecretTypeOpaque,
+		}
 	case Ours, Inherited:
-		return store.WithUID(holding.Secret.UID)
+		s = h.Secret.DeepCopy()
 	case Consenting, Foreign:
+		panic("keeping a refresh token in Secret " + h.Secret.Name + ", which isn't the request's")
 	}
-	panic("rendering into Secret " + StoreName(request) + ", which isn't the request's")
+	if s.Labels == nil {
+		s.Labels = map[string]string{}
+	}
+	maps.Copy(s.Labels, h.labels(&stsv1alpha1.TokenSecret{}))
+	for i, owner := range s.OwnerReferences {
+		if owner.Controller != nil && *owner.Controller {
+			s.OwnerReferences[i] = Owner(request)
+		}
+	}
+	s.Data = chain.data()
+	return s
 }
 
 // UnusableStore says why a Secret can't keep the request's chain, and what to do; it is empty when

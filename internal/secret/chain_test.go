@@ -4,7 +4,6 @@
 package secret_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -37,18 +36,9 @@ func signIn() *secret.SignIn {
 	}
 }
 
-// stored is what the API server makes of a chain.
-func stored(t *testing.T, chain secret.Chain) *corev1.Secret {
-	t.Helper()
-	text, err := json.Marshal(secret.RenderChain(chainRequest(nil), secret.Holding{}, chain))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &corev1.Secret{}
-	if err := json.Unmarshal(text, s); err != nil {
-		t.Fatal(err)
-	}
-	return s
+// stored is a Secret that keeps a chain.
+func stored(_ *testing.T, chain secret.Chain) *corev1.Secret {
+	return secret.Holding{}.Keep(chainRequest(nil), chain)
 }
 
 func TestChainComesBackAsItWasKept(t *testing.T) {
@@ -158,7 +148,7 @@ func TestStoreIsNobodyElses(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			if test.want != "" && !strings.Contains(got, "immutable") {
-				mustPanic(t, func() { secret.RenderChain(chainRequest(nil), holding, secret.Chain{}) })
+				mustPanic(t, func() { holding.Keep(chainRequest(nil), secret.Chain{}) })
 			}
 		})
 	}
@@ -174,12 +164,23 @@ func mustPanic(t *testing.T, f func()) {
 	f()
 }
 
-func TestStoreIsWrittenOnlyWhereItWasSeen(t *testing.T) {
-	if got := secret.RenderChain(chainRequest(nil), secret.Holding{}, secret.Chain{}).ResourceVersion; got == nil || *got != "1" {
-		t.Errorf("a new store could be merged into a Secret that appeared meanwhile: resourceVersion %v", got)
+func TestStoreHoldsTheChainAndNothingElse(t *testing.T) {
+	held := stored(t, secret.Chain{Origin: "v1:1", RefreshToken: "before", Spending: true, Device: signIn()})
+	held.UID, held.ResourceVersion, held.Data["somebody's"] = "s1", "7", []byte("edit")
+	dead := secret.Owner(chainRequest(nil))
+	dead.UID = "dead"
+	held.OwnerReferences = []metav1.OwnerReference{{Kind: "ConfigMap", Name: "other", UID: "o"}, dead}
+	held.Labels = map[string]string{"team": "shop"}
+
+	got := secret.Hold(chainRequest(nil), held).Keep(chainRequest(nil), secret.Chain{Origin: "v1:1", RefreshToken: "after"})
+	want := held.DeepCopy()
+	want.Data = map[string][]byte{"origin": []byte("v1:1"), "refresh_token": []byte("after")}
+	want.OwnerReferences[1] = secret.Owner(chainRequest(nil))
+	want.Labels = map[string]string{"team": "shop", stsv1alpha1.LabelManaged: stsv1alpha1.LabelManagedValue, stsv1alpha1.LabelManagedBy: stsv1alpha1.FieldManager}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
-	held := secret.Holding{State: secret.Ours, Secret: &corev1.Secret{ObjectMeta: metav1.ObjectMeta{UID: "s1"}}}
-	if got := secret.RenderChain(chainRequest(nil), held, secret.Chain{}).UID; got == nil || *got != "s1" {
-		t.Errorf("a store could be merged into a Secret that took its place: uid %v", got)
+	if string(held.Data["refresh_token"]) != "before" {
+		t.Error("the Secret that was read was changed")
 	}
 }

@@ -196,7 +196,8 @@ func await(ctx SpecContext, key client.ObjectKey, want token) {
 	Expect(cluster.API.Get(ctx, key, request)).To(Succeed())
 	expectToken(dataOf(ctx, client.ObjectKey{Namespace: key.Namespace, Name: request.SecretName()}), want)
 	if want.store != "" {
-		Expect(dataOf(ctx, client.ObjectKey{Namespace: key.Namespace, Name: want.store})).To(HaveKeyWithValue("refresh_token", Not(BeEmpty())))
+		store := dataOf(ctx, client.ObjectKey{Namespace: key.Namespace, Name: want.store})
+		Expect(store).To(HaveKeyWithValue("refresh_token", And(Not(BeEmpty()), Not(BeEquivalentTo(want.seed)))))
 	}
 }
 

@@ -37,6 +37,7 @@ type token struct {
 
 	signsIn *stssim.Person // whoever does so with the code
 	store   string         // the Secret of the refresh token
+	seed    string         // the refresh token before that, which isn't in there any more
 }
 
 const (
@@ -130,12 +131,13 @@ var table = map[string]func(namespace string) sample{
 		}
 	},
 	"grants/refresh-token.yaml": func(string) sample {
+		seed := sim.SeedRefreshToken(shop, "mail", "sub-of-adele")
 		return sample{
 			clients: []stssim.Client{{Tenant: shop, ID: "mail", Public: true}},
-			values:  map[string]string{"put-the-refresh-token-here": sim.SeedRefreshToken(shop, "mail", "sub-of-adele")},
+			values:  map[string]string{"put-the-refresh-token-here": seed},
 			requests: map[string]token{"mail": {
 				tenant: shop, client: "mail", method: "none", grant: refreshToken,
-				subject: "sub-of-adele", audience: sim.PlainIssuer(shop), scope: "mail.send", store: "mail-refresh",
+				subject: "sub-of-adele", audience: sim.PlainIssuer(shop), scope: "mail.send", store: "mail-refresh", seed: seed,
 			}},
 		}
 	},

@@ -178,16 +178,15 @@ func (r *IssuerReconciler) examine(ctx context.Context, i issuer) (finding, erro
 	if f := unselective(i); f != nil {
 		return *f, nil
 	}
-	for _, address := range []stsv1alpha1.HTTPSURL{spec.Authority, spec.TokenEndpoint, spec.DeviceAuthorizationEndpoint} {
+	for _, address := range []string{cmp.Or(string(spec.TokenEndpoint), string(spec.Authority)), string(spec.DeviceAuthorizationEndpoint)} {
 		if address == "" {
 			continue
 		}
-		if e := r.STS.CheckURL(string(address)); e != nil {
+		if e := r.STS.CheckURL(address); e != nil {
 			return refusedFinding(e, r.subject(i, nil)), nil
 		}
 	}
-	site := r.site(i)
-	c, problem, err := r.Credentials.Resolve(ctx, site, spec, nil)
+	c, problem, err := r.Credentials.Resolve(ctx, r.site(i), spec, nil)
 	switch {
 	case err != nil:
 		return finding{}, err
@@ -197,11 +196,13 @@ func (r *IssuerReconciler) examine(ctx context.Context, i issuer) (finding, erro
 	return r.locate(i, c), nil
 }
 
-// locate finds the token endpoint, and asks whether the credential may be sent there.
+// locate finds the endpoint as the attempt of a request without a grant would, and asks whether the
+// credential may be sent there.
 func (r *IssuerReconciler) locate(i issuer, c *credential.Credential) finding {
-	spec := i.Issuer()
-	endpoint := string(spec.TokenEndpoint)
-	if endpoint == "" {
+	a := &attempt{request: &stsv1alpha1.TokenRequest{}, credential: c, choice: choice{issuer: i.Issuer()}}
+	meta, _ := r.STS.Known(a.authority(), c.Transport)
+	a.address(meta)
+	if !a.located() {
 		found, pending := r.discover(i, c)
 		switch {
 		case pending > 0:
@@ -209,25 +210,26 @@ func (r *IssuerReconciler) locate(i issuer, c *credential.Credential) finding {
 		case found.err != nil:
 			return refusedFinding(c.Redact(found.err), r.subject(i, c))
 		}
-		endpoint = found.metadata.TokenEndpoint
+		a.address(found.metadata)
 	}
-	if problem := c.Permits(endpoint); problem != nil {
-		return blockedFinding(problem)
+	r.Discoveries.Release(keyOf(i))
+	if e := a.refuseQuoting(a.meta); e != nil {
+		return refusedFinding(e, r.subject(i, c))
+	}
+	if o := a.permitted(); o != nil {
+		return finding{reason: o.reason, message: o.message}
 	}
 	return finding{ready: true, reason: stsv1alpha1.ReasonIssuerVerified, message: verifiedMessage(i, r.site(i))}
 }
 
-// discover returns the metadata of the issuer's authority, or for how long to wait for it.
+// discover returns what the search for the metadata of the issuer's authority brought, or for how long
+// to wait for it.
 func (r *IssuerReconciler) discover(i issuer, c *credential.Credential) (Discovery, time.Duration) {
 	key, authority := keyOf(i), string(i.Issuer().Authority)
 	call := r.domain(i) + " " + digest(authority, c.Transport.Identity(), c.Identity)
 	if found, state := r.Discoveries.Collect(call, key); state == flight.Done {
 		r.Discoveries.Release(key)
-		return checkQuoting(found, c), 0
-	}
-	if known, ok := r.STS.Known(authority, c.Transport); ok {
-		r.Discoveries.Release(key)
-		return checkQuoting(Discovery{metadata: known}, c), 0
+		return found, 0
 	}
 	timeout := 2 * timeoutOf(i.Issuer()) // there are two places where the document may be
 	r.Discoveries.Ask(flight.Ask[string, IssuerKey, Discovery]{
@@ -238,14 +240,6 @@ func (r *IssuerReconciler) discover(i issuer, c *credential.Credential) (Discove
 		},
 	})
 	return Discovery{}, timeout + flightGrace
-}
-
-// checkQuoting refuses metadata that quotes the secret, as a request does before it shows the endpoint.
-func checkQuoting(found Discovery, c *credential.Credential) Discovery {
-	if found.err == nil {
-		found.err = (&attempt{credential: c}).refuseQuoting(found.metadata)
-	}
-	return found
 }
 
 // site is where an issuer's references are looked up.

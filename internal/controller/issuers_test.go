@@ -213,6 +213,16 @@ var _ = Describe("A TokenIssuer", func() {
 		Expect(t.calls()).To(BeEmpty())
 	})
 
+	It("without an address for device codes begins no sign-in, without a call", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		Expect(api.Create(ctx, t.issuer())).To(Succeed())
+		r := denied(create(ctx, t.request("graph", refersToContoso, func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantDeviceCode, DeviceCode: &stsv1alpha1.DeviceCodeGrant{}}
+		})), refusedWith("IssuerNotReady"))
+		Expect(messageOf(r, "Ready")).To(ContainSubstring("has no deviceAuthorizationEndpoint"))
+		Expect(t.calls()).To(BeEmpty())
+	})
+
 	DescribeTable("says what keeps requests from using it, and asks for no token",
 		func(ctx SpecContext, want map[string]string, says string, prepare func(SpecContext, tenant), change func(tenant, *stsv1alpha1.IssuerSpec)) {
 			t := newTenant(ctx)
@@ -245,6 +255,9 @@ var _ = Describe("A TokenIssuer", func() {
 		}, func(tenant, *stsv1alpha1.IssuerSpec) {}),
 		Entry("an address that may not be called", stalled("EndpointRefused"), "TokenIssuer ", func(SpecContext, tenant) {}, func(_ tenant, i *stsv1alpha1.IssuerSpec) {
 			i.TokenEndpoint = "https://169.254.169.254/token"
+		}),
+		Entry("an address for device codes that may not be called", stalled("EndpointRefused"), "TokenIssuer ", func(SpecContext, tenant) {}, func(_ tenant, i *stsv1alpha1.IssuerSpec) {
+			i.DeviceAuthorizationEndpoint = "https://169.254.169.254/device"
 		}),
 		Entry("an authority where nobody answers", map[string]string{"Ready": "False/ConnectionFailed", "Reconciling": "True/RetryScheduled"}, "127.0.0.1:1",
 			func(SpecContext, tenant) {}, func(_ tenant, i *stsv1alpha1.IssuerSpec) {

@@ -87,13 +87,24 @@ func (r *Reconciler) invite(ctx context.Context, a *attempt, d *sts.DeviceAuthor
 		RefreshToken: a.chain.RefreshToken,
 		Device: &secret.SignIn{
 			Code: d.DeviceCode, UserCode: d.UserCode, URI: d.VerificationURI, CompleteURI: d.VerificationURIComplete,
-			ExpiresAt: d.ExpiresAt.UTC().Truncate(time.Second), Interval: d.Interval.Truncate(time.Second),
+			ExpiresAt: earlier(d.ExpiresAt, d.IssuedAt.Add(longestSignIn)).UTC().Truncate(time.Second), Interval: d.Interval.Truncate(time.Second),
 		},
 	}
 	if err := r.keep(ctx, a, chain); err != nil {
 		return outcome{}, err
 	}
 	return a.awaiting(), nil
+}
+
+// longestSignIn bounds how long a sign-in is waited for, whatever the STS says: Entra's codes live 15
+// minutes, and each poll costs the STS a call and us a write.
+const longestSignIn = time.Hour
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // slowDown is what a poll that came too soon adds to the interval, from then on (RFC 8628 section 3.5).

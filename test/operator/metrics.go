@@ -16,7 +16,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"k8s.io/client-go/kubernetes"
 )
 
 // Metrics are what a Prometheus that may read them gets, as text.
@@ -91,11 +90,7 @@ func (r *Run) families(ctx context.Context) (map[string]*dto.MetricFamily, error
 // has served to anybody since it started.
 func (c *Cluster) Writes(ctx context.Context, resources ...string) float64 {
 	ginkgo.GinkgoHelper()
-	clientset, err := kubernetes.NewForConfig(c.admin)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	text, err := clientset.RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	families, err := parse(string(text))
+	families, err := parse(string(c.Raw(ctx, "/metrics")))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	var total float64
 	for _, resource := range resources {

@@ -11,6 +11,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -130,6 +132,42 @@ var _ = Describe("Starting the operator", Ordered, func() {
 		untouched := &stsv1alpha1.TokenRequest{}
 		Expect(cluster.API.Get(ctx, client.ObjectKeyFromObject(unserved.Request("graph")), untouched)).To(Succeed())
 		Expect(untouched.Status.Conditions).To(BeEmpty())
+		run.Stop()
+	}, SpecTimeout(2*time.Minute))
+
+	It("needs no rights beyond the namespaces that it is told to serve", func(ctx SpecContext) {
+		tenant := newTenant(ctx, "alone")
+		everywhere := &rbacv1.ClusterRoleBinding{}
+		Expect(cluster.API.Get(ctx, client.ObjectKey{Name: "tokenrequest-operator"}, everywhere)).To(Succeed())
+		Expect(cluster.API.Delete(ctx, everywhere)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			everywhere.ResourceVersion = ""
+			Expect(cluster.API.Create(ctx, everywhere)).To(Succeed())
+		})
+		Expect(cluster.API.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: everywhere.Name}, RoleRef: everywhere.RoleRef, Subjects: everywhere.Subjects,
+		})).To(Succeed())
+
+		run := cluster.Run("--watch-namespaces", tenant.Namespace)
+		Expect(cluster.API.Create(ctx, &stsv1alpha1.TokenIssuer{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "contoso"}, Spec: *tenant.Request("").Spec.Issuer,
+		})).To(Succeed())
+		refersTo := func(name string, kind stsv1alpha1.IssuerKind) *stsv1alpha1.TokenRequest {
+			r := tenant.Request(name)
+			r.Spec.Issuer, r.Spec.IssuerRef = nil, &stsv1alpha1.IssuerRef{Kind: kind, Name: "contoso"}
+			return r
+		}
+		served, unserved := refersTo("served", stsv1alpha1.IssuerKindTokenIssuer), refersTo("unserved", stsv1alpha1.IssuerKindClusterTokenIssuer)
+		Expect(cluster.API.Create(ctx, served)).To(Succeed())
+		Expect(cluster.API.Create(ctx, unserved)).To(Succeed())
+		cluster.Await(ctx, served, "Ready", "TokenValid")
+		told := cluster.Await(ctx, unserved, "Ready", "IssuerNotReady")
+		Expect(meta.FindStatusCondition(told.Status.Conditions, "Ready").Message).To(ContainSubstring("--watch-namespaces"))
+		Eventually(func(g Gomega) {
+			i := &stsv1alpha1.TokenIssuer{}
+			g.Expect(cluster.API.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: "contoso"}, i)).To(Succeed())
+			g.Expect(meta.IsStatusConditionTrue(i.Status.Conditions, "Ready")).To(BeTrue())
+		}).Should(Succeed())
 		run.Stop()
 	}, SpecTimeout(2*time.Minute))
 

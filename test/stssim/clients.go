@@ -26,9 +26,9 @@ type Client struct {
 	// Public clients have no credential; one that presents a credential all the
 	// same is refused.
 	Public bool `json:"public,omitempty"`
-	// Keys are PEM certificates or public keys that verify client assertions
-	// which the client signed itself. An assertion names a certificate in its
-	// x5t#S256 header.
+	// Keys verify client assertions which the client signed itself. Each text is a
+	// PEM certificate or public key, or a JWK set. An assertion names a certificate
+	// in its x5t#S256 header.
 	Keys []string `json:"keys,omitempty"`
 	// Certificates, in PEM, verify client assertions as those in Keys do, and are
 	// what the client may present in TLS below /plain. If CA certificates follow
@@ -69,7 +69,7 @@ type Client struct {
 // TrustedIssuer is an issuer of JWTs, known by its iss claim as it stands.
 type TrustedIssuer struct {
 	Issuer string `json:"issuer"`
-	// Keys are PEM certificates or public keys that verify its signatures.
+	// Keys verify its signatures. They are written as Client.Keys.
 	Keys []string `json:"keys"`
 }
 
@@ -88,8 +88,8 @@ type FederatedCredential struct {
 	Issuer   string `json:"issuer"`
 	Subject  string `json:"subject"`
 	Audience string `json:"audience"`
-	// Keys are PEM certificates or public keys that verify the issuer's
-	// signatures, which none leaves unverified.
+	// Keys verify the issuer's signatures, which none leaves unverified. They are
+	// written as Client.Keys; an API server's are at its path /openid/v1/jwks.
 	Keys []string `json:"keys,omitempty"`
 }
 
@@ -190,16 +190,14 @@ func parseClient(client Client) (registered, error) {
 	if min(client.RefreshLifetime, client.DeviceInterval, client.DeviceLifetime) < 0 {
 		return registered{}, errors.New("lifetimes of refresh tokens and device codes must not be negative")
 	}
-	var err error
-	if entry.verifiers, err = parseVerifiers(slices.Concat(client.Keys, client.Certificates)); err != nil {
+	keys, err := parseVerifiers(client.Keys)
+	if err != nil {
 		return registered{}, err
 	}
-	entry.certificates = entry.verifiers[len(client.Keys):]
-	for _, v := range entry.certificates {
-		if v.certificate == nil {
-			return registered{}, errors.New("reading certificate: a public key is none")
-		}
+	if entry.certificates, err = parseCertificates(client.Certificates); err != nil {
+		return registered{}, err
 	}
+	entry.verifiers = slices.Concat(keys, entry.certificates)
 	for _, credential := range client.Federated {
 		verifiers, err := parseVerifiers(credential.Keys)
 		if err != nil {
@@ -215,6 +213,17 @@ func parseClient(client Client) (registered, error) {
 		entry.trusted = append(entry.trusted, trust{issuer.Issuer, verifiers})
 	}
 	return entry, nil
+}
+
+func parseCertificates(texts []string) ([]verifier, error) {
+	certificates, err := parseVerifiers(texts)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(certificates, func(v verifier) bool { return v.certificate == nil }) {
+		return nil, errors.New("reading certificate: a public key is none")
+	}
+	return certificates, nil
 }
 
 func (r *registry) remove(tenant, id string) bool {

@@ -56,6 +56,7 @@ func TestClientsThatCannotBeRegistered(t *testing.T) {
 		{"with a PEM block that is no public key", stssim.Client{Tenant: "x", ID: "x", Keys: []string{"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}}},
 		{"with a PEM block that is no certificate", stssim.Client{Tenant: "x", ID: "x", Keys: []string{"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}}},
 		{"with a certificate that is none", stssim.Client{Tenant: "x", ID: "x", Certificates: []string{publicKey(t, newKey(t))}}},
+		{"with a certificate that is no PEM", stssim.Client{Tenant: "x", ID: "x", Certificates: []string{"certificate"}}},
 		{"with a federated key that is no PEM", stssim.Client{Tenant: "x", ID: "x", Federated: []stssim.FederatedCredential{{Keys: []string{"key"}}}}},
 		{"with a trusted issuer's key that is no PEM", stssim.Client{Tenant: "x", ID: "x", TrustedIssuers: []stssim.TrustedIssuer{{Keys: []string{"key"}}}}},
 		{"with a rotation that nobody knows", stssim.Client{Tenant: "x", ID: "x", RefreshRotation: "sometimes"}},

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -49,9 +50,18 @@ func parseVerifier(text string) (verifier, error) {
 	return verifier{key: chain[0].PublicKey, certificate: chain[0], issuers: chain[1:]}, nil
 }
 
+// parseVerifiers reads texts that are PEM or JWK sets.
 func parseVerifiers(texts []string) ([]verifier, error) {
 	var list []verifier
 	for _, text := range texts {
+		if strings.HasPrefix(strings.TrimSpace(text), "{") {
+			set, err := parseKeySet(text)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, set...)
+			continue
+		}
 		parsed, err := parseVerifier(text)
 		if err != nil {
 			return nil, err

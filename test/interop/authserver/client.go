@@ -6,10 +6,12 @@ package authserver
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/go-jose/go-jose/v3"
 	"github.com/ory/fosite"
 	"golang.org/x/crypto/bcrypt"
 )
@@ -25,10 +27,12 @@ const (
 	ClientSecretBasic AuthMethod = "client_secret_basic"
 	// ClientSecretPost sends id and secret in the form (RFC 6749 section 2.3.1).
 	ClientSecretPost AuthMethod = "client_secret_post"
+	// PrivateKeyJWT sends a JWT that the client signed (RFC 7523 section 2.2).
+	PrivateKeyJWT AuthMethod = "private_key_jwt"
 )
 
 // authMethods are what a server can be told to support.
-var authMethods = []AuthMethod{ClientSecretBasic, ClientSecretPost}
+var authMethods = []AuthMethod{ClientSecretBasic, ClientSecretPost, PrivateKeyJWT}
 
 // Client is a confidential client that may use every grant of the server. Its
 // JSON form is what the authserver command reads.
@@ -36,8 +40,15 @@ type Client struct {
 	// ID is the client_id. Required.
 	ID string `json:"id"`
 	// Secret is the client_secret in clear, at most 72 bytes, which is bcrypt's
-	// limit. Required.
-	Secret string `json:"secret"`
+	// limit. Required, but for PrivateKeyJWT, which has none.
+	Secret string `json:"secret,omitempty"`
+	// JWKS are the public keys of a client with PrivateKeyJWT, each with the use
+	// "sig". An assertion that has a kid is verified with the key of that kid. See
+	// KeySet.
+	JWKS *jose.JSONWebKeySet `json:"jwks,omitempty"`
+	// SigningAlgorithm is the one that its assertions are signed with. The zero
+	// value means RS256, as in OpenID Connect Dynamic Client Registration.
+	SigningAlgorithm string `json:"signingAlgorithm,omitempty"`
 	// AuthMethod is the one method that the client may use. The zero value means
 	// ClientSecretBasic, as in RFC 7591 section 2.
 	AuthMethod AuthMethod `json:"authMethod,omitempty"`
@@ -47,8 +58,9 @@ type Client struct {
 }
 
 // RegisterClient adds a client. It fails when the id is taken, when id or secret
-// is empty, when the secret is longer than 72 bytes, or when the authentication
-// method isn't one of the server's. Errors don't contain the secret.
+// is empty, when the secret is longer than 72 bytes, when there are no public
+// keys for PrivateKeyJWT, or when the authentication method isn't one of the
+// server's. Errors don't contain the secret.
 func (s *Server) RegisterClient(client Client) error {
 	registered, err := s.newFositeClient(client)
 	if err != nil {
@@ -76,20 +88,48 @@ func (s *Server) newFositeClient(client Client) (*fosite.DefaultOpenIDConnectCli
 	if !slices.Contains(s.auth, method) {
 		return nil, fmt.Errorf("unknown authentication method %q: use one of %q", method, s.auth)
 	}
-	hash, err := hashSecret(client.Secret)
-	if err != nil {
-		return nil, err
-	}
 	// fosite enforces the method of OpenID Connect clients alone.
-	return &fosite.DefaultOpenIDConnectClient{
+	registered := &fosite.DefaultOpenIDConnectClient{
 		DefaultClient: &fosite.DefaultClient{
 			ID:         client.ID,
-			Secret:     hash,
 			GrantTypes: grantTypes(),
 			Scopes:     slices.Clone(client.Scopes),
 		},
 		TokenEndpointAuthMethod: string(method),
-	}, nil
+	}
+	if method == PrivateKeyJWT {
+		return registered, client.setKeys(registered)
+	}
+	var err error
+	registered.Secret, err = hashSecret(client.Secret)
+	return registered, err
+}
+
+// setKeys registers how the client's assertions are verified.
+func (c Client) setKeys(registered *fosite.DefaultOpenIDConnectClient) error {
+	if c.Secret != "" {
+		return errors.New("a secret is of no use with private_key_jwt")
+	}
+	if c.JWKS == nil || len(c.JWKS.Keys) == 0 {
+		return errors.New("public keys are needed")
+	}
+	for _, key := range c.JWKS.Keys {
+		if !key.Valid() || !key.IsPublic() || key.Use != "sig" {
+			return fmt.Errorf("key %q is no public key to verify signatures with", key.KeyID)
+		}
+	}
+	algorithm := cmp.Or(c.SigningAlgorithm, string(jose.RS256))
+	if !slices.Contains(signingAlgorithms, algorithm) {
+		return fmt.Errorf("unknown signing algorithm %q: use one of %q", algorithm, signingAlgorithms)
+	}
+	registered.JSONWebKeys = &jose.JSONWebKeySet{Keys: slices.Clone(c.JWKS.Keys)}
+	registered.TokenEndpointAuthSigningAlgorithm = algorithm
+	return nil
+}
+
+// KeySet is the set of one public key, which may have an empty kid.
+func KeySet(keyID string, key crypto.PublicKey) *jose.JSONWebKeySet {
+	return &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: keyID, Use: "sig"}}}
 }
 
 func hashSecret(secret string) ([]byte, error) {

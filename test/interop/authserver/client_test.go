@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v3"
+
 	"tokenrequest.dev/operator/test/interop/authserver"
 )
 
@@ -22,6 +24,24 @@ func TestRegisterClientRefuses(t *testing.T) {
 			authserver.Client{ID: "new", Secret: "s", AuthMethod: "tls_client_auth"}, `unknown authentication method "tls_client_auth"`,
 		},
 		"an id that is taken": {authserver.Client{ID: "basic", Secret: "s"}, "the id is taken"},
+	}
+	key := newKey(t)
+	private := &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, Use: "sig"}}}
+	for name, refused := range map[string]struct {
+		change func(*authserver.Client)
+		want   string
+	}{
+		"private_key_jwt without keys":              {func(c *authserver.Client) { c.JWKS = nil }, "public keys are needed"},
+		"private_key_jwt with a private key":        {func(c *authserver.Client) { c.JWKS = private }, "is no public key"},
+		"private_key_jwt with a secret":             {func(c *authserver.Client) { c.Secret = "correct horse" }, "of no use"},
+		"private_key_jwt with an unknown algorithm": {func(c *authserver.Client) { c.SigningAlgorithm = "HS256" }, `unknown signing algorithm "HS256"`},
+	} {
+		client := authserver.Client{ID: "new", AuthMethod: authserver.PrivateKeyJWT, JWKS: authserver.KeySet("", key.Public())}
+		refused.change(&client)
+		tests[name] = struct {
+			client authserver.Client
+			want   string
+		}{client, refused.want}
 	}
 	server := start(t, authserver.Options{Clients: clients})
 	for name, test := range tests {

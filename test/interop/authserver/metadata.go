@@ -6,6 +6,7 @@ package authserver
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/go-jose/go-jose/v3"
 )
@@ -30,6 +31,8 @@ type metadata struct {
 	// insist on required members are the more common ones.
 	ResponseTypesSupported            []string     `json:"response_types_supported"`
 	TokenEndpointAuthMethodsSupported []AuthMethod `json:"token_endpoint_auth_methods_supported"`
+	// SigningAlgorithms are required with private_key_jwt, and absent without.
+	SigningAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 }
 
 // serveOpenIDMetadata answers 404 when there is no such document, having counted
@@ -51,6 +54,9 @@ func (s *Server) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		GrantTypesSupported:               grantTypes(),
 		ResponseTypesSupported:            []string{},
 		TokenEndpointAuthMethodsSupported: s.auth,
+	}
+	if slices.Contains(s.auth, PrivateKeyJWT) {
+		document.SigningAlgorithms = signingAlgorithms
 	}
 	if s.format == JWT {
 		document.JWKSURI = s.url + jwksPath

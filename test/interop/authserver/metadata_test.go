@@ -29,9 +29,12 @@ func TestDiscovery(t *testing.T) {
 			want := map[string]any{
 				"issuer":                                server.URL(),
 				"token_endpoint":                        server.URL() + "/oauth2/token",
-				"grant_types_supported":                 []any{"client_credentials"},
+				"grant_types_supported":                 []any{"client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
 				"response_types_supported":              []any{},
-				"token_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post"},
+				"token_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post", "private_key_jwt"},
+				"token_endpoint_auth_signing_alg_values_supported": []any{
+					"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+				},
 			}
 			if test.jwks {
 				want["jwks_uri"] = server.URL() + "/.well-known/jwks.json"
@@ -51,11 +54,15 @@ func TestDiscovery(t *testing.T) {
 func TestDiscoveryAnnouncesTheAuthenticationMethodsThatWereAskedFor(t *testing.T) {
 	server := start(t, authserver.Options{AuthMethods: []authserver.AuthMethod{authserver.ClientSecretPost}})
 	var got struct {
-		Methods []string `json:"token_endpoint_auth_methods_supported"`
+		Methods    []string `json:"token_endpoint_auth_methods_supported"`
+		Algorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	}
 	getJSON(t, server, server.URL()+"/.well-known/openid-configuration", &got)
 	if diff := cmp.Diff([]string{"client_secret_post"}, got.Methods); diff != "" {
 		t.Errorf("methods (-want +got):\n%s", diff)
+	}
+	if got.Algorithms != nil {
+		t.Errorf("signing algorithms %q, want none: nobody may sign", got.Algorithms)
 	}
 }
 

@@ -34,7 +34,15 @@ var grants = []struct {
 	handler compose.Factory
 }{
 	{string(fosite.GrantTypeClientCredentials), compose.OAuth2ClientCredentialsGrantFactory},
+	{string(fosite.GrantTypeRefreshToken), compose.OAuth2RefreshTokenGrantFactory},
+	{string(fosite.GrantTypeJWTBearer), compose.RFC7523AssertionGrantFactory},
 }
+
+// signingAlgorithms are what fosite verifies client assertions with.
+var signingAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
+
+// offlineAccess is the scope without which nothing is refreshed.
+const offlineAccess = "offline_access"
 
 func grantTypes() []string {
 	names := make([]string, 0, len(grants))
@@ -66,7 +74,16 @@ func (s *Server) currentProvider() fosite.OAuth2Provider {
 }
 
 func (s *Server) compose(lifespan time.Duration) fosite.OAuth2Provider {
-	config := &fosite.Config{
+	config := s.config(lifespan)
+	handlers := make([]compose.Factory, 0, len(grants))
+	for _, grant := range grants {
+		handlers = append(handlers, grant.handler)
+	}
+	return compose.Compose(config, s.store, s.strategy(config), handlers...)
+}
+
+func (s *Server) config(lifespan time.Duration) *fosite.Config {
+	return &fosite.Config{
 		AccessTokenLifespan: lifespan,
 		AccessTokenIssuer:   s.url,
 		TokenURL:            s.url + tokenPath,
@@ -76,12 +93,8 @@ func (s *Server) compose(lifespan time.Duration) fosite.OAuth2Provider {
 		// A Config fills these in on their first use, which would be a data race.
 		AudienceMatchingStrategy: fosite.DefaultAudienceMatchingStrategy,
 		ClientSecretsHasher:      newHasher(),
+		RefreshTokenScopes:       []string{offlineAccess},
 	}
-	handlers := make([]compose.Factory, 0, len(grants))
-	for _, grant := range grants {
-		handlers = append(handlers, grant.handler)
-	}
-	return compose.Compose(config, s.store, s.strategy(config), handlers...)
 }
 
 // strategy returns what makes the tokens. The JWT strategy signs access tokens

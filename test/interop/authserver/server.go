@@ -55,7 +55,7 @@ type Options struct {
 	Lifespan time.Duration
 
 	// AuthMethods are what clients may be registered with and discovery announces,
-	// in this order. None means both, ClientSecretBasic first.
+	// in this order. None means all, ClientSecretBasic first.
 	AuthMethods []AuthMethod
 
 	// WithoutOpenID leaves out OpenID Connect's metadata document, as servers do

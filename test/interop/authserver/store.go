@@ -12,13 +12,19 @@ import (
 	"github.com/ory/fosite/storage"
 )
 
-// store is fosite's memory store, except for the clients: these change while
-// requests run, and the mutex around MemoryStore.Clients isn't exported.
+// store is fosite's memory store, except for clients and the keys of issuers:
+// these change while requests run, and the mutexes around MemoryStore's aren't
+// exported.
 type store struct {
 	*storage.MemoryStore
 
+	// refresh is around all that MemoryStore does with refresh tokens: it revokes
+	// them without the mutex that it reads them with.
+	refresh sync.Mutex
+
 	mu      sync.RWMutex
 	clients map[string]*fosite.DefaultOpenIDConnectClient // values are never modified once stored
+	trusted []TrustedKey
 }
 
 func newStore() *store {

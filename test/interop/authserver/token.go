@@ -4,6 +4,7 @@
 package authserver
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -19,12 +20,16 @@ const tokenPath = "/oauth2/token"
 type IssuedToken struct {
 	// ClientID is who asked.
 	ClientID string
+	// Subject is whom the token is about: a person, or the client itself.
+	Subject string
 	// GrantType is the grant_type of the request.
 	GrantType string
 	// Scopes are what was granted, in the order of the request.
 	Scopes []string
 	// AccessToken is the token itself, in clear.
 	AccessToken string
+	// RefreshToken is what came with it, in clear; empty when nothing did.
+	RefreshToken string
 	// RequestedAt is when the request arrived, in UTC.
 	RequestedAt time.Time
 	// ExpiresAt is when the token dies, in UTC.
@@ -44,8 +49,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 
 	ctx, provider := r.Context(), s.currentProvider()
-	claims := &jwt.JWTClaims{}
-	request, err := provider.NewAccessRequest(ctx, r, &oauth2.JWTSession{JWTClaims: claims})
+	request, err := provider.NewAccessRequest(ctx, r, &oauth2.JWTSession{})
 	if err != nil {
 		provider.WriteAccessError(ctx, w, request, err)
 		return
@@ -55,9 +59,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	for _, scope := range request.GetRequestedScopes() {
 		request.GrantScope(scope)
 	}
-	// A token without a user is about the client (RFC 9068 section 2.2).
-	claims.Subject = request.GetClient().GetID()
-	claims.Extra = map[string]any{"client_id": request.GetClient().GetID()}
+	describe(request)
 
 	response, err := provider.NewAccessResponse(ctx, request)
 	if err != nil {
@@ -68,14 +70,31 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	provider.WriteAccessResponse(ctx, w, request, response)
 }
 
+// describe says in the token whom it is about: without a person, the client (RFC
+// 9068 section 2.2). The session of a refresh is a copy of the one before, whose
+// claims are written anew.
+func describe(request fosite.AccessRequester) {
+	session, ok := request.GetSession().(*oauth2.JWTSession)
+	if !ok {
+		return
+	}
+	id := request.GetClient().GetID()
+	session.Subject = cmp.Or(session.Subject, id)
+	session.JWTClaims = &jwt.JWTClaims{Subject: session.Subject, Extra: map[string]any{"client_id": id}}
+}
+
 func (s *Server) record(request fosite.AccessRequester, response fosite.AccessResponder) {
+	// It is absent, or a string.
+	refreshToken, _ := response.GetExtra("refresh_token").(string)
 	token := IssuedToken{
-		ClientID:    request.GetClient().GetID(),
-		GrantType:   request.GetRequestForm().Get("grant_type"),
-		Scopes:      slices.Clone(request.GetGrantedScopes()),
-		AccessToken: response.GetAccessToken(),
-		RequestedAt: request.GetRequestedAt(),
-		ExpiresAt:   request.GetSession().GetExpiresAt(fosite.AccessToken),
+		ClientID:     request.GetClient().GetID(),
+		Subject:      request.GetSession().GetSubject(),
+		GrantType:    request.GetRequestForm().Get("grant_type"),
+		Scopes:       slices.Clone(request.GetGrantedScopes()),
+		AccessToken:  response.GetAccessToken(),
+		RefreshToken: refreshToken,
+		RequestedAt:  request.GetRequestedAt(),
+		ExpiresAt:    request.GetSession().GetExpiresAt(fosite.AccessToken),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -79,6 +79,7 @@ func TestAClientIsIssuedAToken(t *testing.T) {
 			}
 			want := authserver.IssuedToken{
 				ClientID:    test.config.ClientID,
+				Subject:     test.config.ClientID,
 				GrantType:   "client_credentials",
 				Scopes:      test.scopes,
 				AccessToken: token.AccessToken,

@@ -40,10 +40,15 @@ The file of clients is YAML or JSON:
     secret: correct horse battery staple   # at most 72 bytes
     authMethod: client_secret_post         # default client_secret_basic
     scopes: [mail.read, mail.send]         # what it may request, compared exactly
+  - id: calendar
+    authMethod: private_key_jwt
+    jwks: {keys: [...]}                    # public keys of "use": "sig"
+    signingAlgorithm: ES256                # default RS256
 
 Endpoints, below the URL:
 
-  POST /oauth2/token                            grant_type=client_credentials
+  POST /oauth2/token                            grant_type=client_credentials; what the other
+                                                grants need is registered in Go alone
   GET  /.well-known/openid-configuration
   GET  /.well-known/oauth-authorization-server
   GET  /.well-known/jwks.json                   with --format jwt

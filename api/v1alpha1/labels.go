@@ -74,6 +74,10 @@ const (
 	// that a lost status can be written again.
 	AnnotationTokenType = Group + "/token-type"
 
+	// AnnotationIssuedTokenType is the issued_token_type of the STS's answer (RFC 8693 section 2.2.1),
+	// kept likewise. Absent when the STS named none.
+	AnnotationIssuedTokenType = Group + "/issued-token-type"
+
 	// AnnotationScope is the scope of the STS's answer. Absent when the STS named none.
 	AnnotationScope = Group + "/scope"
 )

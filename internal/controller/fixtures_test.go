@@ -214,3 +214,50 @@ func federatedBy(name stsv1alpha1.ObjectName, audience string) *stsv1alpha1.Cred
 func fromSecret(name stsv1alpha1.ObjectName) stsv1alpha1.TokenSource {
 	return stsv1alpha1.TokenSource{SecretRef: &stsv1alpha1.SecretKeyRef{Name: name, Key: "assertion"}}
 }
+
+// register puts the tenant's client in the place of the one that newTenant registered.
+func (t tenant) register(change func(*stssim.Client)) {
+	GinkgoHelper()
+	c := stssim.Client{Tenant: t.directory, ID: t.clientID}
+	change(&c)
+	Expect(sim.PutClient(c)).To(Succeed())
+}
+
+// put stores an object, new or changed, as `kubectl apply` would.
+func put(ctx SpecContext, o client.Object) {
+	GinkgoHelper()
+	err := api.Create(ctx, o)
+	if apierrors.IsAlreadyExists(err) {
+		err = api.Update(ctx, o)
+	}
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// askFor asks for a new token by annotation. The word is one that wasn't used before.
+func askFor(ctx SpecContext, r *stsv1alpha1.TokenRequest, word string) {
+	GinkgoHelper()
+	edit(ctx, r, func(r *stsv1alpha1.TokenRequest) {
+		r.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: word}
+	})
+}
+
+// refresh asks for a new token and waits until the request has it.
+func refresh(ctx SpecContext, r *stsv1alpha1.TokenRequest, word string) {
+	GinkgoHelper()
+	askFor(ctx, r, word)
+	now := latest(ctx, r)
+	Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal(word)) }).Should(Succeed())
+	awaitReady(now)
+}
+
+// tokenOf is the access token of a request.
+func tokenOf(ctx SpecContext, r *stsv1alpha1.TokenRequest) string {
+	GinkgoHelper()
+	return string(secretOf(ctx, Default, r.Namespace, r.SecretName()).Data["access_token"])
+}
+
+// viaPlain has a request ask the tenant's realm below /plain.
+func (t tenant) viaPlain(r *stsv1alpha1.TokenRequest) {
+	r.Spec.Issuer.TokenEndpoint = stsv1alpha1.HTTPSURL(sim.PlainIssuer(t.directory) + "/token")
+	r.Spec.Scopes = []stsv1alpha1.Scope{"read"}
+}

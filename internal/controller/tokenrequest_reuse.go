@@ -7,8 +7,11 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/flight"
-	"tokenrequest.dev/operator/internal/schedule"
 	"tokenrequest.dev/operator/internal/sts"
 )
 
@@ -25,7 +28,7 @@ func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
 		return outcome{}, nil
 	}
 	token, there := r.Shelf.Get(a.domain(), a.flight(), a.now)
-	if !there || !token.IssuedAt.After(a.lastIssued()) || !schedule.RefreshAt(a.life(token.IssuedAt, token.Lifetime), string(a.request.UID)).After(a.now) {
+	if !there || !a.welcomes(token) {
 		return outcome{}, nil
 	}
 	o, err := r.publish(ctx, a, token)
@@ -36,11 +39,23 @@ func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
 	return o, err
 }
 
-// lastIssued is when the newest token was asked for that this request is known to have had.
+// welcomes says that a token is newer than what this request has ever had, and wouldn't be due as soon
+// as it is there.
+func (a *attempt) welcomes(token *sts.Token) bool {
+	return token.IssuedAt.After(a.lastIssued()) && a.record(token).RefreshAt.After(a.now)
+}
+
+// lastIssued is when the newest token was asked for that this request may have had. A status without one
+// doesn't tell of what was there before: somebody may have suspended the request, or have met an outage,
+// when he deleted the Secret. Nothing older comes back than the moment when that was seen.
 func (a *attempt) lastIssued() time.Time {
 	last := a.content.Record.IssuedAt
 	if told := a.request.Status.Token; told != nil && told.IssuedAt != nil && told.IssuedAt.After(last) {
 		last = told.IssuedAt.Time
+	}
+	ready := meta.FindStatusCondition(a.request.Status.Conditions, stsv1alpha1.ConditionReady)
+	if ready != nil && ready.Status == metav1.ConditionFalse && ready.LastTransitionTime.After(last) {
+		last = ready.LastTransitionTime.Time
 	}
 	return last
 }

@@ -78,12 +78,13 @@ func tokenStatus(a *attempt) *stsv1alpha1.TokenStatus {
 	}
 	record := a.content.Record
 	return &stsv1alpha1.TokenStatus{
-		SecretName: a.request.SecretName(),
-		TokenType:  record.TokenType,
-		Scopes:     strings.Fields(record.Scope),
-		IssuedAt:   stampOf(record.IssuedAt),
-		ExpiresAt:  stampOf(record.ExpiresAt),
-		RefreshAt:  stampOf(a.refreshAt()),
+		SecretName:      a.request.SecretName(),
+		TokenType:       record.TokenType,
+		IssuedTokenType: record.IssuedTokenType,
+		Scopes:          strings.Fields(record.Scope),
+		IssuedAt:        stampOf(record.IssuedAt),
+		ExpiresAt:       stampOf(record.ExpiresAt),
+		RefreshAt:       stampOf(a.refreshAt()),
 	}
 }
 

@@ -97,7 +97,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		Clock:             clk,
 		OperatorNamespace: c.issuerNamespace(),
 	}
-	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats),
+	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats), metrics.Reuses(reconciler.Shelf.Hits),
 		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(reconciler.IssuerUse(ctx)) }))
 	return errors.Join(
 		mgr.Add(crmanager.RunnableFunc(flights.Run)),

@@ -54,7 +54,7 @@ type Label struct {
 
 // Families returns every family of this package in the order of their names.
 func Families() []Family {
-	return []Family{clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), requestDuration(), requestCount(), gateOpening(), gateCount()}
+	return []Family{clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), requestDuration(), requestCount(), gateOpening(), gateCount(), reuseCount()}
 }
 
 // The values of the label operation.
@@ -141,6 +141,14 @@ func resultCount() Family {
 	return Family{
 		Name: "tokenrequest_flight_results", Type: Gauge,
 		Help: "Results of acquisitions that the TokenRequests which wait for them have not used yet.",
+	}
+}
+
+func reuseCount() Family {
+	return Family{
+		Name: "tokenrequest_token_reuses_total", Type: Counter,
+		Help: "Tokens that were written into the Secret of a TokenRequest without a call of its own, because another that asks for the very same was given them before. " +
+			"Those that share a call while it is under way don't count.",
 	}
 }
 

@@ -54,7 +54,7 @@ func TestMessage(t *testing.T) {
 		},
 		"a longer number is explained by the one it begins with": {
 			oautherr.FromResponse(answer(401, `"error":"invalid_client","error_codes":[70021399]`), arrival), federated,
-			`login.example.com refused client 1111: invalid_client (AADSTS70021399). Set the subject of the federated credential of client 1111 to exactly "system:serviceaccount:payments:graph", case included; a new one takes some minutes to work.`,
+			`login.example.com refused client 1111: invalid_client (AADSTS70021399). Correct the subject of the federated credential of client 1111, which must have exactly issuer "https://oidc.example.com/", subject "system:serviceaccount:payments:graph", audience "api://AzureADTokenExchange", case included; a new one takes some minutes to work.`,
 		},
 		"a federated credential that Entra does not find is shown what was sent": {
 			oautherr.FromResponse(answer(401, `"error":"invalid_client","error_codes":[70021]`), arrival), federated,

@@ -65,9 +65,6 @@ func (s Subject) fill(template string) string {
 		"{tenant}", noun(s.tenant(), "the authority"),
 		"{scopes}", quoted(s.Scopes, "the requested scopes"),
 		"{assertion}", a.String(),
-		"{assertion.issuer}", quoted(a.Issuer, "the issuer of the service account tokens"),
-		"{assertion.subject}", quoted(a.Subject, "system:serviceaccount:<namespace>:<name>"),
-		"{assertion.audience}", quoted(a.Audience, "the audience of the service account token"),
 	).Replace(template)
 }
 

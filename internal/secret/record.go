@@ -43,6 +43,8 @@ type Record struct {
 	Presented string
 	// TokenType is the token_type of the STS's answer.
 	TokenType string
+	// IssuedTokenType is the issued_token_type of the STS's answer, empty when it named none.
+	IssuedTokenType string
 	// Scope is the scope of the STS's answer, and ScopeSaid whether it named one.
 	Scope     string
 	ScopeSaid bool
@@ -60,11 +62,12 @@ func ReadRecord(s *corev1.Secret) (Record, bool) {
 	issuedAt, okIssued := instant(a[stsv1alpha1.AnnotationIssuedAt])
 	refreshAt, okRefresh := instant(a[stsv1alpha1.AnnotationRefreshAt])
 	r := Record{
-		IssuedAt:  issuedAt,
-		RefreshAt: refreshAt,
-		Inputs:    a[stsv1alpha1.AnnotationInputs],
-		Presented: a[stsv1alpha1.AnnotationPresented],
-		TokenType: a[stsv1alpha1.AnnotationTokenType],
+		IssuedAt:        issuedAt,
+		RefreshAt:       refreshAt,
+		Inputs:          a[stsv1alpha1.AnnotationInputs],
+		Presented:       a[stsv1alpha1.AnnotationPresented],
+		TokenType:       a[stsv1alpha1.AnnotationTokenType],
+		IssuedTokenType: a[stsv1alpha1.AnnotationIssuedTokenType],
 	}
 	r.Scope, r.ScopeSaid = a[stsv1alpha1.AnnotationScope]
 	if at, ok := instant(a[stsv1alpha1.AnnotationExpiresAt]); ok && at.After(issuedAt) {
@@ -86,6 +89,9 @@ func (r Record) annotations() map[string]string {
 	}
 	if r.Presented != "" {
 		a[stsv1alpha1.AnnotationPresented] = r.Presented
+	}
+	if r.IssuedTokenType != "" {
+		a[stsv1alpha1.AnnotationIssuedTokenType] = r.IssuedTokenType
 	}
 	if r.ScopeSaid {
 		a[stsv1alpha1.AnnotationScope] = r.Scope

@@ -19,7 +19,8 @@ import (
 func TestARecordSurvivesItsSecret(t *testing.T) {
 	full := secret.Record{
 		IssuedAt: issued, ExpiresAt: issued.Add(time.Hour), RefreshAt: issued.Add(45 * time.Minute),
-		Inputs: "v1:inputs", Presented: "v1:presented", TokenType: "Bearer", Scope: "invoices.read invoices.write", ScopeSaid: true,
+		Inputs: "v1:inputs", Presented: "v1:presented", TokenType: "Bearer",
+		IssuedTokenType: "urn:ietf:params:oauth:token-type:access_token", Scope: "invoices.read invoices.write", ScopeSaid: true,
 	}
 	with := func(change func(*secret.Record)) secret.Record {
 		r := full
@@ -30,6 +31,7 @@ func TestARecordSurvivesItsSecret(t *testing.T) {
 		"with everything":             full,
 		"with an unknown expiry":      with(func(r *secret.Record) { r.ExpiresAt = time.Time{} }),
 		"with no scope":               with(func(r *secret.Record) { r.Scope, r.ScopeSaid = "", false }),
+		"with no issued type":         with(func(r *secret.Record) { r.IssuedTokenType = "" }),
 		"with a life of one second":   with(func(r *secret.Record) { r.ExpiresAt, r.RefreshAt = issued.Add(time.Second), issued.Add(time.Second) }),
 		"with a life of ten years":    with(func(r *secret.Record) { r.ExpiresAt = issued.AddDate(10, 0, 0) }),
 		"with no known credential":    with(func(r *secret.Record) { r.Presented = "" }),

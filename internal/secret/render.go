@@ -34,14 +34,15 @@ type Plan struct {
 // NewRecord is the record of a token that the STS has just given.
 func NewRecord(token *sts.Token, plan Plan) Record {
 	return Record{
-		IssuedAt:  token.IssuedAt,
-		ExpiresAt: token.ExpiresAt,
-		RefreshAt: plan.RefreshAt,
-		Inputs:    plan.Inputs,
-		Presented: plan.Presented,
-		TokenType: token.TokenType,
-		Scope:     token.Scope,
-		ScopeSaid: token.ScopeSaid && token.Scope != "",
+		IssuedAt:        token.IssuedAt,
+		ExpiresAt:       token.ExpiresAt,
+		RefreshAt:       plan.RefreshAt,
+		Inputs:          plan.Inputs,
+		Presented:       plan.Presented,
+		TokenType:       token.TokenType,
+		IssuedTokenType: token.IssuedTokenType,
+		Scope:           token.Scope,
+		ScopeSaid:       token.ScopeSaid && token.Scope != "",
 	}
 }
 

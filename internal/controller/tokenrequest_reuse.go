@@ -25,7 +25,7 @@ func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
 		return outcome{}, nil
 	}
 	token, there := r.Shelf.Get(a.domain(), a.flight(), a.now)
-	if !there || !token.IssuedAt.After(a.lastIssued()) || !schedule.RefreshAt(a.life(token.IssuedAt, token.Lifetime), string(a.request.UID)).After(a.now) {
+	if !there || !token.IssuedAt.After(a.lastIssued()) || a.dueAtOnce(token) {
 		return outcome{}, nil
 	}
 	o, err := r.publish(ctx, a, token)
@@ -34,6 +34,16 @@ func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
 		r.Shelf.Used()
 	}
 	return o, err
+}
+
+// dueAtOnce says that another token would be asked for as soon as this one was published: it nears its
+// end, or is of a time that the clock has been set back from.
+func (a *attempt) dueAtOnce(token *sts.Token) bool {
+	record := a.record(token)
+	return schedule.Decide(schedule.Facts{
+		SecretFound: true, Intact: true, Matches: true,
+		IssuedAt: record.IssuedAt, RefreshAt: record.RefreshAt, ExpiresAt: record.ExpiresAt,
+	}, a.now).Due
 }
 
 // lastIssued is when the newest token was asked for that this request is known to have had.

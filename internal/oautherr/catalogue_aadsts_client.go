@@ -79,7 +79,7 @@ var aadstsClient = []aadstsRow{
 		"Set the issuer of the federated credential of {client} to exactly {assertion.issuer}, a final slash included; a new one takes some minutes to work."},
 	{[]int64{700212}, Credential, propagating,
 		"no federated credential of the application has this audience",
-		"Set the audience of the federated credential of {client} and of {issuer} to api://AzureADTokenExchange, instead of {assertion.audience}; a new one takes some minutes to work."},
+		"Set the audience of the federated credential of {client} to exactly {assertion.audience}, case included, or name its audience in the credential of {issuer}; a new one takes some minutes to work."},
 	{[]int64{700213, 7002131, 7002138}, Credential, propagating,
 		"no federated credential of the application has this subject, compared case-sensitively",
 		"Set the subject of the federated credential of {client} to exactly {assertion.subject}, case included; a new one takes some minutes to work."},

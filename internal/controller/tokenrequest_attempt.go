@@ -317,6 +317,9 @@ func (a *attempt) subject() oautherr.Subject {
 	}
 	if a.credential != nil {
 		s.Credential = a.credential.Description
+		if s.Grant == oautherr.GrantUser {
+			s.Traded = a.credential.GrantDescription
+		}
 	}
 	return s
 }

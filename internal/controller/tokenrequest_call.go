@@ -194,7 +194,7 @@ func (a *attempt) located() bool {
 
 func noDeviceEndpoint(a *attempt) *credential.Problem {
 	return &credential.Problem{Reason: stsv1alpha1.ReasonUnsupportedGrantType, Message: "The metadata of " + host(a.declared()) +
-		" names no device authorization endpoint (RFC 8628). Set deviceAuthorizationEndpoint of the issuer, or use another grant."}
+		" names no device authorization endpoint (RFC 8628). Set deviceAuthorizationEndpoint of " + a.issuerName() + ", or use another grant."}
 }
 
 // refuseQuoting refuses metadata whose token endpoint, which people see in gates and conditions, a

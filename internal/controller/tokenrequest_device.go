@@ -52,8 +52,8 @@ func (a *attempt) signInAgain() bool {
 
 // beginAnew is how a person asks for another user code.
 func (a *attempt) beginAnew() string {
-	return fmt.Sprintf("To sign in, annotate TokenRequest %s with a new value of %s, and use the code that it then shows.",
-		a.request.Name, stsv1alpha1.AnnotationRefreshRequestedAt)
+	return fmt.Sprintf("Annotate TokenRequest %s with a new value of %s and sign in with the user code it then shows.",
+		a.key(), stsv1alpha1.AnnotationRefreshRequestedAt)
 }
 
 // awaiting is the outcome of a sign-in that is under way.

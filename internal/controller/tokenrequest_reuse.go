@@ -12,6 +12,7 @@ import (
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/flight"
+	"tokenrequest.dev/operator/internal/schedule"
 	"tokenrequest.dev/operator/internal/sts"
 )
 
@@ -42,7 +43,17 @@ func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
 // welcomes says that a token is newer than what this request has ever had, and wouldn't be due as soon
 // as it is there.
 func (a *attempt) welcomes(token *sts.Token) bool {
-	return token.IssuedAt.After(a.lastIssued()) && a.record(token).RefreshAt.After(a.now)
+	return token.IssuedAt.After(a.lastIssued()) && !a.dueAtOnce(token)
+}
+
+// dueAtOnce says that another token would be asked for as soon as this one was published: it nears its
+// end, or is of a time that the clock has been set back from.
+func (a *attempt) dueAtOnce(token *sts.Token) bool {
+	record := a.record(token)
+	return schedule.Decide(schedule.Facts{
+		SecretFound: true, Intact: true, Matches: true,
+		IssuedAt: record.IssuedAt, RefreshAt: record.RefreshAt, ExpiresAt: record.ExpiresAt,
+	}, a.now).Due
 }
 
 // lastIssued is when the newest token was asked for that this request may have had. A status without one

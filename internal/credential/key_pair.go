@@ -28,9 +28,17 @@ func (p place) privateKeyJWT(ctx context.Context, c *Credential, held *stsv1alph
 	c.Key = &sts.SigningKey{Pair: pair, Algorithm: string(held.Algorithm), KeyID: held.KeyID, SendChain: held.SendChain}
 	c.AudienceIssuer = held.Audience == audienceIssuer
 	if err := c.Key.Check(); err != nil {
-		return invalid("%s: %v. Put another key there, or set %s.algorithm to one that fits it.", c.Description, err, field), nil
+		return invalid("%s: %v. %s", c.Description, err, betterKey(pair, field)), nil
 	}
 	return nil, nil
+}
+
+// betterKey is what to do about a key that doesn't sign by the algorithm, or by none.
+func betterKey(pair *sts.KeyPair, field string) string {
+	if (sts.SigningKey{Pair: pair}).Check() == nil {
+		return "Put another key there, or leave out " + field + ".algorithm for one that fits it."
+	}
+	return "Put an RSA key of at least 2048 bits there, or one on P-256, with its certificate."
 }
 
 func (p place) tlsClientAuth(ctx context.Context, c *Credential, held *stsv1alpha1.TLSClientAuthCredential) (*Problem, error) {

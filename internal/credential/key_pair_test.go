@@ -168,7 +168,7 @@ func TestAKeyPairThatCannotBeUsedIsAProblem(t *testing.T) {
 func TestAnAlgorithmThatDoesNotFitTheKeyIsAProblem(t *testing.T) {
 	held := signing()
 	held.PrivateKeyJWT.Algorithm = "RS256"
-	const text = "Secret payments/pair: the algorithms RS256 and PS256 need a key of RSA, and this one is of ECDSA. Put another key there, or set spec.issuer.credential.privateKeyJWT.algorithm to one that fits it."
+	const text = "Secret payments/pair: the algorithms RS256 and PS256 need a key of RSA, and this one is of ECDSA. Put another key there, or leave out spec.issuer.credential.privateKeyJWT.algorithm for one that fits it."
 	want := credential.Problem{Reason: stsv1alpha1.ReasonCredentialInvalid, Message: text}
 	if diff := cmp.Diff(want, refuse(t, resolverOf(everything()), newIssuer(withCredential(held)))); diff != "" {
 		t.Errorf("the problem (-want +got):\n%s", diff)

@@ -141,7 +141,7 @@ func replaced(a account) *Problem {
 }
 
 func opensAPIServer(a account) *Problem {
-	return forbidden("The API server takes tokens for the audience %s too, so none of %s is sent anywhere. Name an audience that is the STS's alone.", a.audience, a)
+	return forbidden("The API server takes tokens for the audience %s too, so none of %s is sent anywhere. Name an audience that is the STS's alone in %s.", a.audience, a, a.field)
 }
 
 // try asks the API server whether it would let a token for this audience in. What it said of an audience

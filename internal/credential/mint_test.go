@@ -268,7 +268,7 @@ func wantNoToken(t *testing.T, m *mint, minter *credential.Minter, c *credential
 func TestATokenThatWouldOpenTheAPIServerIsNotUsed(t *testing.T) {
 	m := newMint()
 	minter := newMinter(m)
-	refused := credential.Problem{Reason: stsv1alpha1.ReasonCredentialNotAllowed, Message: "The API server takes tokens for the audience inside too, so none of ServiceAccount payments/graph is sent anywhere. Name an audience that is the STS's alone."}
+	refused := credential.Problem{Reason: stsv1alpha1.ReasonCredentialNotAllowed, Message: "The API server takes tokens for the audience inside too, so none of ServiceAccount payments/graph is sent anywhere. Name an audience that is the STS's alone in spec.issuer.credential.federated.audience."}
 	for range 2 {
 		wantNoToken(t, m, minter, federated(t, "inside"), refused)
 	}

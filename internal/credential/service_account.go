@@ -28,6 +28,7 @@ type account struct {
 
 	uid      types.UID
 	audience string
+	field    string // names the audience in the spec
 }
 
 // String names the object.
@@ -64,7 +65,7 @@ func (p place) account(ctx context.Context, name stsv1alpha1.ObjectName, audienc
 	if isAPIServer(audience) {
 		return account{}, forbidden("The audience %s is the API server's own, so that a token for it would open this cluster. Name the STS's audience in %s.", audience, field), nil
 	}
-	a := account{NamespacedName: p.key(name), audience: audience}
+	a := account{NamespacedName: p.key(name), audience: audience, field: field}
 	object, read := p.accounts[a.NamespacedName]
 	if !read {
 		object = &corev1.ServiceAccount{}

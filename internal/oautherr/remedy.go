@@ -12,8 +12,11 @@ import (
 // a pure function of what stays the same from attempt to attempt.
 func (e *Error) Remedy(s Subject) string {
 	text := e.remedy(s)
-	if s.SignsIn && text == signInAgain {
+	switch {
+	case s.SignsIn && text == signInAgain:
 		text = newCode
+	case s.SignsIn && text == meetClaims:
+		text = newClaims
 	}
 	return cut(s.fill(text), maxRemedy)
 }
@@ -46,6 +49,9 @@ func (e *Error) spokenRemedy(s Subject) string {
 	switch {
 	case s.Grant == GrantClient && aboutUser && e.clientRemedy() != "":
 		return e.clientRemedy()
+	case e.Class == InteractionRequired && e.Claims != "":
+		// A sign-in that doesn't meet the challenge is answered with the same one.
+		return meetClaims
 	case isNumbered:
 		return numbered.remedy
 	case e.Code == "":
@@ -82,8 +88,6 @@ func (e *Error) clientRemedy() string {
 func (e *Error) errorRemedy(s Subject) string {
 	entry, known := lookupError(e.Code)
 	switch {
-	case e.Class == InteractionRequired && e.Claims != "":
-		return meetClaims
 	case e.Code == "invalid_grant" && grantRemedies[e.Class] != "":
 		return grantRemedies[e.Class]
 	case e.Code == "access_denied" && e.Class == InteractionRequired:

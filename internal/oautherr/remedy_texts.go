@@ -6,8 +6,9 @@ package oautherr
 // Remedies that several errors share. A remedy is one sentence that says what a
 // person does now; the names in braces are those of Subject.fill.
 const (
-	signInAgain = "Have the user sign in again and renew what {request} holds of that sign-in: its refresh token, its assertion or its device code."
+	signInAgain = "Have the user sign in again and renew {traded}."
 	meetClaims  = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and have the user sign in again."
+	newClaims   = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and sign in with the user code it then shows."
 	tryClaims   = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}; where that does not help, have an administrator of {tenant} exempt {client} from the policy that asks for it."
 	wantsUser   = "Have an administrator of {tenant} exempt {client} from the policy that wants to see a user, or give {request} a grant in which one signs in: its present one has none."
 	newCode     = "Annotate {request} with a new value of sts.tokenrequest.dev/refresh-requested-at and sign in with the user code it then shows."

@@ -17,6 +17,9 @@ type Subject struct {
 	// Credential is where the credential stands, such as "Secret
 	// payments/graph-app key client_secret".
 	Credential string
+	// Traded is where the token stands that a person's sign-in left and that is
+	// traded, such as "Secret payments/seed key refresh_token".
+	Traded string
 	// Issuer is where the issuer stands, such as "spec.issuer" or
 	// "ClusterTokenIssuer contoso".
 	Issuer string
@@ -60,6 +63,7 @@ func (s Subject) fill(template string) string {
 		"{client}", s.client(),
 		"{request}", noun(s.Request, "the TokenRequest"),
 		"{credential}", noun(s.Credential, "the client's credential"),
+		"{traded}", s.traded(),
 		"{issuer}", noun(s.Issuer, "the issuer"),
 		"{authority}", noun(s.Authority, "the authority"),
 		"{tenant}", noun(s.tenant(), "the authority"),
@@ -76,6 +80,13 @@ func (s Subject) tenant() string {
 		return s.Host
 	}
 	return tenant
+}
+
+func (s Subject) traded() string {
+	if s.Traded == "" {
+		return "what " + noun(s.Request, "the TokenRequest") + " holds of that sign-in: its refresh token, its assertion or its device code"
+	}
+	return "the token in " + noun(s.Traded, "")
 }
 
 func (s Subject) client() string {

@@ -96,6 +96,14 @@ func StoreName(request *stsv1alpha1.TokenRequest) string {
 	return request.Name + "-refresh"
 }
 
+// storeField is where the spec names that Secret.
+func storeField(request *stsv1alpha1.TokenRequest) string {
+	if request.Spec.Grant != nil && request.Spec.Grant.DeviceCode != nil {
+		return "spec.grant.deviceCode.store.name"
+	}
+	return "spec.grant.refreshToken.store.name"
+}
+
 // ReadChain reads the chain that a Secret keeps. What can't be read is as if it weren't there: a sign-in
 // with a part missing is none.
 func ReadChain(s *corev1.Secret) Chain {
@@ -177,11 +185,11 @@ func (h Holding) UnusableStore(request *stsv1alpha1.TokenRequest) string {
 	case h.State == Free:
 		return ""
 	case h.State == Foreign:
-		return fmt.Sprintf("Secret %s, which is to keep the refresh token, belongs to %s. Choose another name in the grant's store, or delete that Secret.", name, h.Holder())
+		return fmt.Sprintf("Secret %s, which is to keep the refresh token, belongs to %s. Choose another %s, or delete that Secret.", name, h.Holder(), storeField(request))
 	case h.State == Consenting:
-		return fmt.Sprintf("Secret %s, which is to keep the refresh token, is somebody else's, and consent doesn't extend to refresh tokens. Choose another name in the grant's store.", name)
+		return fmt.Sprintf("Secret %s, which is to keep the refresh token, is somebody else's, and consent doesn't extend to refresh tokens. Choose another %s.", name, storeField(request))
 	case h.Secret.Immutable != nil && *h.Secret.Immutable:
-		return fmt.Sprintf("Secret %s, which is to keep the refresh token, is immutable. Delete it, or choose another name in the grant's store.", name)
+		return fmt.Sprintf("Secret %s, which is to keep the refresh token, is immutable. Delete it, or choose another %s.", name, storeField(request))
 	default:
 		return ""
 	}

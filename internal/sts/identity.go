@@ -53,6 +53,30 @@ func readIdentity(idToken string) *Identity {
 	return &who
 }
 
+// leastName is how long a name has to be for it to be kept from people: a
+// shorter one is found in ordinary words.
+const leastName = 8
+
+// workload begins the sub of a Kubernetes service account, which is nobody's
+// name, and which whoever configures a trust has to read.
+const workload = "system:serviceaccount:"
+
+// namesIn returns the names of the person that a JWT is about, which are no more
+// for everybody to read than the JWT.
+func namesIn(token string) []string {
+	who := readIdentity(token)
+	if who == nil {
+		return nil
+	}
+	var names []string
+	for _, name := range []Sensitive{who.Subject, who.ObjectID, who.PreferredUsername} {
+		if len(name) >= leastName && !strings.HasPrefix(name.Reveal(), workload) {
+			names = append(names, name.Reveal())
+		}
+	}
+	return names
+}
+
 func (o object) name(claim string) Sensitive {
 	name, ok := o.text(claim)
 	if !ok || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {

@@ -119,13 +119,17 @@ func (r Request) call(correlationID string, form url.Values, trades oautherr.Gra
 	}
 }
 
-// secrets are what nothing that comes of the call may show.
+// secrets are what nothing that comes of the call may show, with the names of
+// whoever the traded tokens are about.
 func (r Request) secrets() []string {
 	var secrets []string
 	for _, hidden := range slices.Concat([]Sensitive{r.ClientSecret, r.ClientAssertion}, r.Grant.secrets(), r.Hidden) {
 		if hidden != "" {
 			secrets = append(secrets, hidden.Reveal())
 		}
+	}
+	for _, traded := range r.Grant.secrets() {
+		secrets = append(secrets, namesIn(traded.Reveal())...)
 	}
 	return secrets
 }

@@ -90,13 +90,16 @@ func (t *Token) describe(answer object, secrets []string) {
 	}
 }
 
-// tokens are the answer's own secrets.
+// tokens are the answer's own secrets: its tokens, and the names of who signed in.
 func (o object) tokens() []string {
 	var found []string
 	for _, name := range []string{"access_token", "id_token", "refresh_token"} {
 		if token, ok := o.text(name); ok {
 			found = append(found, token)
 		}
+	}
+	if token, ok := o.text("id_token"); ok {
+		found = append(found, namesIn(token)...)
 	}
 	return found
 }

@@ -34,7 +34,8 @@ type look struct {
 	result         ctrl.Result
 	err            error
 	coveredAfter   bool
-	calls          int // that left
+	reused         bool // a token from the shelf
+	calls          int  // that left
 	writes         []writeSort
 	injected, died bool
 }
@@ -84,10 +85,12 @@ func (w *world) look(name types.NamespacedName) look {
 	already := len(w.arrived)
 	w.mu.Unlock()
 
+	reused := w.process.reconciler.Shelf.Hits()
 	l.result, l.err = w.process.reconciler.Reconcile(w.ctx(), request.DeepCopy())
 	synctest.Wait()
 	after := w.read(name)
 	l.coveredAfter = w.covered(after)
+	l.reused = w.process.reconciler.Shelf.Hits() > reused
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,6 +100,7 @@ func (w *world) look(name types.NamespacedName) look {
 		c.asker = asking{name, request.Generation}
 		w.asked[c.question] = c.asker
 	}
+	w.published(name, is, after, l)
 	if brought != nil && l.err == nil && !l.died && !l.covered {
 		brought.collected = true
 		if after.secret == nil || string(after.secret.Data["access_token"]) != brought.id {

@@ -55,10 +55,11 @@ type world struct {
 	books           *books
 	serial          int
 	calls           map[string]*call
-	arrived         []*call                         // calls that left since somebody looked
-	forced          map[types.NamespacedName]string // the questions that a person wants asked
-	asked           map[string]asking               // by question, while the call is under way
-	landed          map[types.NamespacedName]*call  // that brought a request its last token
+	arrived         []*call                                  // calls that left since somebody looked
+	forced          map[types.NamespacedName]string          // the questions that a person wants asked
+	asked           map[string]asking                        // by question, while the call is under way
+	landed          map[types.NamespacedName]*call           // that brought a request its last token
+	had             map[types.NamespacedName]map[string]bool // the tokens that a request's Secret has ever held
 	looking         *stsv1alpha1.TokenRequest
 	written         []writeSort // by the reconcile under way
 	applied         map[writeSort]int
@@ -78,7 +79,7 @@ func newWorld(t *testing.T, prefix string, seed uint64, namespaces ...string) *w
 		configMap: types.NamespacedName{Namespace: prefix + "-operator", Name: "tokenrequest-throttle"},
 		versions:  map[string]int{}, woken: make(chan types.NamespacedName, 1024),
 		due: map[types.NamespacedName]time.Duration{}, errors: map[types.NamespacedName]int{}, told: map[types.NamespacedName]telling{},
-		applied: map[writeSort]int{}, asked: map[string]asking{}, landed: map[types.NamespacedName]*call{}, calls: map[string]*call{}, forced: map[types.NamespacedName]string{}, events: map[string]int{},
+		applied: map[writeSort]int{}, asked: map[string]asking{}, landed: map[types.NamespacedName]*call{}, had: map[types.NamespacedName]map[string]bool{}, calls: map[string]*call{}, forced: map[types.NamespacedName]string{}, events: map[string]int{},
 	}
 	w.books = &books{
 		time: w.time, promises: map[rateKey]*promise{}, outages: map[outageKey]*failure{}, refusals: map[refusalKey]*failure{},

@@ -317,6 +317,7 @@ func (a *attempt) subject() oautherr.Subject {
 	}
 	if a.credential != nil {
 		s.Credential = a.credential.Description
+		s.Traded = a.credential.GrantDescription
 	}
 	return s
 }

@@ -12,8 +12,12 @@ import (
 // a pure function of what stays the same from attempt to attempt.
 func (e *Error) Remedy(s Subject) string {
 	text := e.remedy(s)
-	if s.SignsIn && text == signInAgain {
+	switch {
+	case text != signInAgain:
+	case s.SignsIn:
 		text = newCode
+	case s.Traded != "":
+		text = renewTraded
 	}
 	return cut(s.fill(text), maxRemedy)
 }
@@ -84,8 +88,8 @@ func (e *Error) errorRemedy(s Subject) string {
 	switch {
 	case e.Class == InteractionRequired && e.Claims != "":
 		return meetClaims
-	case e.Code == "invalid_grant" && grantRemedies[e.Class] != "":
-		return grantRemedies[e.Class]
+	case e.Code == "invalid_grant" && e.grantRemedy(s) != "":
+		return e.grantRemedy(s)
 	case e.Code == "access_denied" && e.Class == InteractionRequired:
 		return newCode
 	case e.Code == "invalid_client" && s.Assertion != nil:
@@ -102,6 +106,15 @@ func (e *Error) errorRemedy(s Subject) string {
 // grantRemedies are those of invalid_grant where its suberror made it another
 // class than Credential.
 var grantRemedies = map[Class]string{InteractionRequired: signInAgain, Permission: permitGrant, Configuration: ownGrant}
+
+// grantRemedy is for an invalid_grant about which more is known than that: its
+// class, or where what was traded comes from. "" is for all else.
+func (e *Error) grantRemedy(s Subject) string {
+	if known := grantRemedies[e.Class]; known != "" || s.Traded == "" {
+		return known
+	}
+	return replaceTraded
+}
 
 // refusedRemedy is for a call that the operator declined to make.
 func (e *Error) refusedRemedy() string {

@@ -7,6 +7,7 @@ package oautherr
 // person does now; the names in braces are those of Subject.fill.
 const (
 	signInAgain = "Have the user sign in again and renew what {request} holds of that sign-in: its refresh token, its assertion or its device code."
+	renewTraded = "Have the user sign in again and renew what {request} trades for its token: {traded}."
 	meetClaims  = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and have the user sign in again."
 	tryClaims   = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}; where that does not help, have an administrator of {tenant} exempt {client} from the policy that asks for it."
 	wantsUser   = "Have an administrator of {tenant} exempt {client} from the policy that wants to see a user, or give {request} a grant in which one signs in: its present one has none."
@@ -32,6 +33,8 @@ const (
 	reportBug    = "Report a bug in the operator with the ids of status.lastError: {host} does not accept the request that it built for {client}."
 	askReference = "Look the error up in the documentation of {host}, which uses it outside RFC 6749, and change {request} or the registration of {client} accordingly."
 	trustClient  = "Have {host} trust tokens with {assertion} for {client}, character by character, case included."
-	permitGrant  = "Have an administrator of {tenant} consent to what {client} asks for, or exempt it from the policy that forbids it."
-	tenantNeeded = "Put the tenant's ID or domain into the authority of {issuer}, which is {authority}."
+	// replaceTraded is for what no user stands behind, or nobody knows whether one does.
+	replaceTraded = "Replace what {request} trades for its token, which comes from {traded}, or have {host} trust it."
+	permitGrant   = "Have an administrator of {tenant} consent to what {client} asks for, or exempt it from the policy that forbids it."
+	tenantNeeded  = "Put the tenant's ID or domain into the authority of {issuer}, which is {authority}."
 )

@@ -17,6 +17,9 @@ type Subject struct {
 	// Credential is where the credential stands, such as "Secret
 	// payments/graph-app key client_secret".
 	Credential string
+	// Traded is where what the request trades for a token comes from, such as
+	// "Secret payments/alice key assertion"; empty when it trades nothing.
+	Traded string
 	// Issuer is where the issuer stands, such as "spec.issuer" or
 	// "ClusterTokenIssuer contoso".
 	Issuer string
@@ -60,6 +63,7 @@ func (s Subject) fill(template string) string {
 		"{client}", s.client(),
 		"{request}", noun(s.Request, "the TokenRequest"),
 		"{credential}", noun(s.Credential, "the client's credential"),
+		"{traded}", noun(s.Traded, "the Secret that the grant names"),
 		"{issuer}", noun(s.Issuer, "the issuer"),
 		"{authority}", noun(s.Authority, "the authority"),
 		"{tenant}", noun(s.tenant(), "the authority"),

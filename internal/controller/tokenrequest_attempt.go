@@ -317,9 +317,7 @@ func (a *attempt) subject() oautherr.Subject {
 	}
 	if a.credential != nil {
 		s.Credential = a.credential.Description
-		if s.Grant == oautherr.GrantUser {
-			s.Traded = a.credential.GrantDescription
-		}
+		s.Traded = a.credential.GrantDescription
 	}
 	return s
 }

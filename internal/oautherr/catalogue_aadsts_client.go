@@ -79,7 +79,7 @@ var aadstsClient = []aadstsRow{
 		"Correct the issuer of the federated credential of {client}, which must have exactly {assertion}, a final slash included; a new one takes some minutes to work."},
 	{[]int64{700212}, Credential, propagating,
 		"no federated credential of the application has this audience",
-		"Correct the audience of the federated credential of {client}, which must have exactly {assertion}, or name its audience in the credential of {issuer}; Entra recommends api://AzureADTokenExchange, and a new one takes some minutes to work."},
+		"Correct the audience of the federated credential of {client}, which must have exactly {assertion}, or name its audience in the credential of {issuer}; a new one takes some minutes to work."},
 	{[]int64{700213, 7002131, 7002138}, Credential, propagating,
 		"no federated credential of the application has this subject, compared case-sensitively",
 		"Correct the subject of the federated credential of {client}, which must have exactly {assertion}, case included; a new one takes some minutes to work."},

@@ -83,6 +83,11 @@ var oauthErrors = []Entry{
 		"the token that the request trades does not allow what is asked for",
 		"Grant {client} at {host} what {scopes} needs, or ask for less in spec.scopes of {request}."},
 
+	// Ory's fosite, which Hydra is made of, for an assertion whose jti it has seen (RFC 7523 section 3).
+	{"jti_known", Credential, ReasonInvalidGrant, false,
+		"the assertion was presented before, and is good for one use",
+		"Put a new assertion into {traded}: {host} takes each once."},
+
 	// Entra.
 	{"invalid_instance", Configuration, ReasonInvalidInstance, false,
 		"the authority's host is not one of Entra's",

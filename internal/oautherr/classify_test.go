@@ -51,6 +51,7 @@ func TestEveryErrorValue(t *testing.T) {
 		{"invalid_instance", 400, oautherr.Configuration, oautherr.ReasonInvalidInstance, oautherr.KindRefused, true},
 		{"insufficient_claims", 401, oautherr.InteractionRequired, oautherr.ReasonInteractionRequired, oautherr.KindRefused, true},
 		{"invalid_token", 401, oautherr.Credential, oautherr.ReasonInvalidGrant, oautherr.KindRefused, true},
+		{"jti_known", 400, oautherr.Credential, oautherr.ReasonInvalidGrant, oautherr.KindRefused, true},
 		{"insufficient_scope", 403, oautherr.Permission, oautherr.ReasonInvalidScope, oautherr.KindRefused, true},
 		{"request_throttled", 400, oautherr.Throttled, oautherr.ReasonThrottled, oautherr.KindRateLimited, false},
 		{"request_timeout", 400, oautherr.Transient, oautherr.ReasonServerError, oautherr.KindUnavailable, false},

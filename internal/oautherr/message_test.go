@@ -27,8 +27,10 @@ var subject = oautherr.Subject{
 }
 
 func TestMessage(t *testing.T) {
-	federated, ofUser := subject, subject
+	federated, ofUser, ofSeed, ofAssertion := subject, subject, subject, subject
 	ofUser.Grant = oautherr.GrantUser
+	ofSeed.Grant, ofSeed.Traded = oautherr.GrantUser, "Secret payments/seed key refresh_token"
+	ofAssertion.Grant, ofAssertion.Traded = oautherr.GrantAssertion, "Secret payments/alice key assertion"
 	at := func(authority string) oautherr.Subject {
 		s := subject
 		s.Authority = authority
@@ -165,6 +167,18 @@ func TestMessage(t *testing.T) {
 			oautherr.FromResponse(oautherr.Response{Status: 400, Body: []byte(`{"error":"invalid_grant"}`), Grant: oautherr.GrantUser}, arrival), ofUser,
 			"login.example.com refused client 1111: invalid_grant. Have the user sign in again and renew what TokenRequest payments/graph holds of that sign-in: its refresh token, its assertion or its device code.",
 		},
+		"a lost sign-in of which something is kept where it is known": {
+			oautherr.FromResponse(oautherr.Response{Status: 400, Body: []byte(`{"error":"invalid_grant"}`), Grant: oautherr.GrantUser}, arrival), ofSeed,
+			"login.example.com refused client 1111: invalid_grant. Have the user sign in again and renew what is in Secret payments/seed key refresh_token.",
+		},
+		"an assertion that isn't trusted": {
+			oautherr.FromResponse(oautherr.Response{Status: 400, Body: []byte(`{"error":"invalid_grant"}`), Grant: oautherr.GrantAssertion}, arrival), ofAssertion,
+			"login.example.com refused client 1111: invalid_grant. Replace what TokenRequest payments/graph trades for its token, which comes from Secret payments/alice key assertion, or have login.example.com trust it.",
+		},
+		"an assertion that was traded before": {
+			oautherr.FromResponse(oautherr.Response{Status: 400, Body: []byte(`{"error":"jti_known"}`), Grant: oautherr.GrantAssertion}, arrival), ofAssertion,
+			"login.example.com refused client 1111: jti_known. Put a new assertion into Secret payments/alice key assertion: login.example.com takes each once.",
+		},
 		"a grant that a policy forbids": {
 			oautherr.FromResponse(answer(400, `"error":"invalid_grant","suberror":"message_only"`), arrival), subject,
 			"login.example.com refused client 1111: invalid_grant. Have an administrator of https://login.example.com/contoso consent to what client 1111 asks for, or exempt it from the policy that forbids it.",
@@ -221,7 +235,7 @@ func TestTheSameFailureGivesTheSameMessage(t *testing.T) {
 // plain subject and for one whose fields a hostile spec filled.
 func TestEveryRemedyIsOneBoundedSentence(t *testing.T) {
 	long := strings.Repeat("\"\\é\n\u202e", 100)
-	hostile := oautherr.Subject{Host: long, ClientID: long, Request: long, Credential: long, Issuer: long, Authority: long, Scopes: long,
+	hostile := oautherr.Subject{Host: long, ClientID: long, Request: long, Credential: long, Traded: long, Issuer: long, Authority: long, Scopes: long,
 		Assertion: &oautherr.Assertion{Issuer: long, Subject: long, Audience: long}}
 	oneSentence := regexp.MustCompile(`^[A-Z][^{}\n]*[^.]\.$`)
 	for _, entry := range oautherr.Catalogue() {

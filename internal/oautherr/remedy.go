@@ -88,8 +88,8 @@ func (e *Error) clientRemedy() string {
 func (e *Error) errorRemedy(s Subject) string {
 	entry, known := lookupError(e.Code)
 	switch {
-	case e.Code == "invalid_grant" && grantRemedies[e.Class] != "":
-		return grantRemedies[e.Class]
+	case e.Code == "invalid_grant" && e.grantRemedy(s) != "":
+		return e.grantRemedy(s)
 	case e.Code == "access_denied" && e.Class == InteractionRequired:
 		return newCode
 	case e.Code == "invalid_client" && s.Assertion != nil:
@@ -106,6 +106,15 @@ func (e *Error) errorRemedy(s Subject) string {
 // grantRemedies are those of invalid_grant where its suberror made it another
 // class than Credential.
 var grantRemedies = map[Class]string{InteractionRequired: signInAgain, Permission: permitGrant, Configuration: ownGrant}
+
+// grantRemedy is for an invalid_grant about which more is known than that: its
+// class, or where what was traded comes from. "" is for all else.
+func (e *Error) grantRemedy(s Subject) string {
+	if known := grantRemedies[e.Class]; known != "" || s.Traded == "" {
+		return known
+	}
+	return replaceTraded
+}
 
 // refusedRemedy is for a call that the operator declined to make.
 func (e *Error) refusedRemedy() string {

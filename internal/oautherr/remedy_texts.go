@@ -6,7 +6,7 @@ package oautherr
 // Remedies that several errors share. A remedy is one sentence that says what a
 // person does now; the names in braces are those of Subject.fill.
 const (
-	signInAgain = "Have the user sign in again and renew {traded}."
+	signInAgain = "Have the user sign in again and renew {kept}."
 	meetClaims  = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and have the user sign in again."
 	newClaims   = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}, and sign in with the user code it then shows."
 	tryClaims   = "Copy the claims challenge from status.lastError.claims to spec.claims of {request}; where that does not help, have an administrator of {tenant} exempt {client} from the policy that asks for it."
@@ -33,6 +33,8 @@ const (
 	reportBug    = "Report a bug in the operator with the ids of status.lastError: {host} does not accept the request that it built for {client}."
 	askReference = "Look the error up in the documentation of {host}, which uses it outside RFC 6749, and change {request} or the registration of {client} accordingly."
 	trustClient  = "Have {host} trust tokens with {assertion} for {client}, character by character, case included."
-	permitGrant  = "Have an administrator of {tenant} consent to what {client} asks for, or exempt it from the policy that forbids it."
-	tenantNeeded = "Put the tenant's ID or domain into the authority of {issuer}, which is {authority}."
+	// replaceTraded is for what no user stands behind, or nobody knows whether one does.
+	replaceTraded = "Replace what {request} trades for its token, which comes from {traded}, or have {host} trust it."
+	permitGrant   = "Have an administrator of {tenant} consent to what {client} asks for, or exempt it from the policy that forbids it."
+	tenantNeeded  = "Put the tenant's ID or domain into the authority of {issuer}, which is {authority}."
 )

@@ -17,8 +17,8 @@ type Subject struct {
 	// Credential is where the credential stands, such as "Secret
 	// payments/graph-app key client_secret".
 	Credential string
-	// Traded is where the token stands that a person's sign-in left and that is
-	// traded, such as "Secret payments/seed key refresh_token".
+	// Traded is where what the request trades for a token comes from, such as
+	// "Secret payments/alice key assertion"; empty when it trades nothing.
 	Traded string
 	// Issuer is where the issuer stands, such as "spec.issuer" or
 	// "ClusterTokenIssuer contoso".
@@ -63,7 +63,8 @@ func (s Subject) fill(template string) string {
 		"{client}", s.client(),
 		"{request}", noun(s.Request, "the TokenRequest"),
 		"{credential}", noun(s.Credential, "the client's credential"),
-		"{traded}", s.traded(),
+		"{traded}", noun(s.Traded, "the Secret that the grant names"),
+		"{kept}", s.kept(),
 		"{issuer}", noun(s.Issuer, "the issuer"),
 		"{authority}", noun(s.Authority, "the authority"),
 		"{tenant}", noun(s.tenant(), "the authority"),
@@ -82,11 +83,12 @@ func (s Subject) tenant() string {
 	return tenant
 }
 
-func (s Subject) traded() string {
+// kept is what is left of a sign-in that has to be made again.
+func (s Subject) kept() string {
 	if s.Traded == "" {
 		return "what " + noun(s.Request, "the TokenRequest") + " holds of that sign-in: its refresh token, its assertion or its device code"
 	}
-	return "the token in " + noun(s.Traded, "")
+	return "what is in " + noun(s.Traded, "")
 }
 
 func (s Subject) client() string {

@@ -6,6 +6,7 @@ package interop_test
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -39,16 +40,24 @@ type world struct {
 }
 
 // newWorld starts the server, and makes a namespace with the server's CA and the client's secret.
-// What the client leaves empty is filled in.
+// What the client leaves empty is filled in; one that signs has no secret.
 func newWorld(ctx SpecContext, options authserver.Options, c authserver.Client) world {
 	GinkgoHelper()
-	c.ID, c.Secret, c.Scopes = cmp.Or(c.ID, "graph"), cmp.Or(c.Secret, goodSecret), []string{"read", "write"}
+	c.ID = cmp.Or(c.ID, "graph")
+	if c.AuthMethod != authserver.PrivateKeyJWT {
+		c.Secret = cmp.Or(c.Secret, goodSecret)
+	}
+	if c.Scopes == nil {
+		c.Scopes = []string{"read", "write"}
+	}
 	w := world{namespace: fmt.Sprintf("interop-%d", counter.Add(1)), client: c}
 	options.Clients = []authserver.Client{c}
 	w.Server = startServer(options)
 	Expect(api.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})).To(Succeed())
 	w.put(ctx, &corev1.ConfigMap{ObjectMeta: w.meta("sts-ca"), Data: map[string]string{"ca.crt": string(w.CAPEM())}})
-	w.putSecret(ctx, c.Secret)
+	if c.Secret != "" {
+		w.putSecret(ctx, c.Secret)
+	}
 	return w
 }
 
@@ -78,7 +87,13 @@ func (w world) put(ctx SpecContext, o client.Object) {
 // putSecret stores the client secret, new or changed.
 func (w world) putSecret(ctx SpecContext, value string) {
 	GinkgoHelper()
-	w.put(ctx, &corev1.Secret{ObjectMeta: w.meta("app"), Data: map[string][]byte{"client_secret": []byte(value)}})
+	w.putValue(ctx, "app", "client_secret", value)
+}
+
+// putValue stores a Secret of one key, new or changed.
+func (w world) putValue(ctx SpecContext, name, key, value string) {
+	GinkgoHelper()
+	w.put(ctx, &corev1.Secret{ObjectMeta: w.meta(name), Data: map[string][]byte{key: []byte(value)}})
 }
 
 // host is the server as conditions name it.
@@ -150,6 +165,16 @@ func edit(ctx SpecContext, r *stsv1alpha1.TokenRequest, c change) {
 	after := r.DeepCopy()
 	c(after)
 	Expect(api.Patch(ctx, after, client.MergeFrom(r))).To(Succeed())
+}
+
+// ask has a request refreshed now, as `kubectl annotate` would, and waits until it was tried.
+func ask(ctx SpecContext, now func(Gomega) *stsv1alpha1.TokenRequest) {
+	GinkgoHelper()
+	asked := strconv.FormatInt(counter.Add(1), 10)
+	edit(ctx, now(Default), func(r *stsv1alpha1.TokenRequest) {
+		r.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: asked}
+	})
+	Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal(asked)) }).Should(Succeed())
 }
 
 // tokenSecret reads the Secret that a request fills.

@@ -25,8 +25,11 @@ import (
 	"tokenrequest.dev/operator/internal/manager"
 )
 
-// api is live: a spec sees what the API server has.
-var api client.Client
+// api is live: a spec sees what the API server has. cluster is how it is reached.
+var (
+	api     client.Client
+	cluster *rest.Config
+)
 
 const operatorNamespace = "tokenrequest-system"
 
@@ -40,7 +43,8 @@ func TestInterop(t *testing.T) {
 
 var _ = BeforeSuite(func() {
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd/bases"}, ErrorIfCRDPathMissing: true}
-	cluster, err := environment.Start()
+	var err error
+	cluster, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(environment.Stop)
 

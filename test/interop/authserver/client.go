@@ -80,6 +80,16 @@ func (s *Server) SetSecret(clientID, secret string) error {
 	return s.store.setSecret(clientID, hash)
 }
 
+// SetKeys replaces the public keys of a client with PrivateKeyJWT: from its
+// return on, what another key signed is refused. It fails for an unknown client,
+// for one that has a secret, and for keys that RegisterClient would refuse.
+func (s *Server) SetKeys(clientID string, keys *jose.JSONWebKeySet) error {
+	if err := checkKeys(keys); err != nil {
+		return fmt.Errorf("setting the keys of client %q: %w", clientID, err)
+	}
+	return s.store.setKeys(clientID, cloneKeys(keys))
+}
+
 func (s *Server) newFositeClient(client Client) (*fosite.DefaultOpenIDConnectClient, error) {
 	if client.ID == "" {
 		return nil, errors.New("an id is needed")
@@ -110,21 +120,32 @@ func (c Client) setKeys(registered *fosite.DefaultOpenIDConnectClient) error {
 	if c.Secret != "" {
 		return errors.New("a secret is of no use with private_key_jwt")
 	}
-	if c.JWKS == nil || len(c.JWKS.Keys) == 0 {
-		return errors.New("public keys are needed")
-	}
-	for _, key := range c.JWKS.Keys {
-		if !key.Valid() || !key.IsPublic() || key.Use != "sig" {
-			return fmt.Errorf("key %q is no public key to verify signatures with", key.KeyID)
-		}
+	if err := checkKeys(c.JWKS); err != nil {
+		return err
 	}
 	algorithm := cmp.Or(c.SigningAlgorithm, string(jose.RS256))
 	if !slices.Contains(signingAlgorithms, algorithm) {
 		return fmt.Errorf("unknown signing algorithm %q: use one of %q", algorithm, signingAlgorithms)
 	}
-	registered.JSONWebKeys = &jose.JSONWebKeySet{Keys: slices.Clone(c.JWKS.Keys)}
+	registered.JSONWebKeys = cloneKeys(c.JWKS)
 	registered.TokenEndpointAuthSigningAlgorithm = algorithm
 	return nil
+}
+
+func checkKeys(keys *jose.JSONWebKeySet) error {
+	if keys == nil || len(keys.Keys) == 0 {
+		return errors.New("public keys are needed")
+	}
+	for _, key := range keys.Keys {
+		if !key.Valid() || !key.IsPublic() || key.Use != "sig" {
+			return fmt.Errorf("key %q is no public key to verify signatures with", key.KeyID)
+		}
+	}
+	return nil
+}
+
+func cloneKeys(keys *jose.JSONWebKeySet) *jose.JSONWebKeySet {
+	return &jose.JSONWebKeySet{Keys: slices.Clone(keys.Keys)}
 }
 
 // KeySet is the set of one public key, which may have an empty kid.

@@ -138,6 +138,31 @@ func TestPrivateKeyJWT(t *testing.T) {
 	}
 }
 
+func TestKeysThatWereReplacedAreRefused(t *testing.T) {
+	former, next := newKey(t), newKey(t)
+	server := start(t, authserver.Options{Clients: []authserver.Client{
+		{ID: "signing", AuthMethod: authserver.PrivateKeyJWT, JWKS: authserver.KeySet("", former.Public()), SigningAlgorithm: "ES256"},
+		{ID: "basic", Secret: oddSecret},
+	}})
+	by := func(key *ecdsa.PrivateKey) answer {
+		return post(t, server, url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {"signing"}, "client_assertion_type": {assertionType},
+			"client_assertion": {sign(t, key, "", claimsOf(server, "signing", "signing"))},
+		})
+	}
+	wantAnswer(t, by(former), http.StatusOK, "")
+	if err := server.SetKeys("signing", authserver.KeySet("", next.Public())); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, by(former), http.StatusUnauthorized, "invalid_client")
+	wantAnswer(t, by(next), http.StatusOK, "")
+
+	wantError(t, server.SetKeys("stranger", authserver.KeySet("", next.Public())), "no such client")
+	wantError(t, server.SetKeys("basic", authserver.KeySet("", next.Public())), "client_secret_basic")
+	wantError(t, server.SetKeys("signing", nil), "public keys are needed")
+	wantError(t, server.SetKeys("signing", authserver.KeySet("", next)), "no public key")
+}
+
 func TestAClientThatSignsHasNoSecret(t *testing.T) {
 	server := start(t, authserver.Options{Clients: []authserver.Client{
 		{ID: "signing", AuthMethod: authserver.PrivateKeyJWT, JWKS: authserver.KeySet("", newKey(t).Public())},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/go-jose/go-jose/v3"
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/storage"
 )
@@ -66,6 +67,22 @@ func (s *store) setSecret(id string, hash []byte) error {
 	identity, client := *former.DefaultClient, *former
 	identity.Secret = hash
 	client.DefaultClient = &identity
+	s.clients[id] = &client
+	return nil
+}
+
+func (s *store) setKeys(id string, keys *jose.JSONWebKeySet) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	former, found := s.clients[id]
+	if !found {
+		return fmt.Errorf("setting the keys of client %q: no such client", id)
+	}
+	if former.TokenEndpointAuthMethod != string(PrivateKeyJWT) {
+		return fmt.Errorf("setting the keys of client %q: it authenticates by %s", id, former.TokenEndpointAuthMethod)
+	}
+	client := *former
+	client.JSONWebKeys = keys
 	s.clients[id] = &client
 	return nil
 }

@@ -172,7 +172,7 @@ func (c registered) checkFederated(assertion string, claims *jwt.RegisteredClaim
 		return refuseClient(700213, "No matching federated identity record found for presented assertion subject '"+claims.Subject+"'."+federationHint)
 	}
 	if !slices.ContainsFunc(matching, func(f federation) bool { return f.trusts(assertion) }) {
-		return badSignature("The key was not found.")
+		return refuseClient(7000272, "Unable to resolve the key that signed the presented assertion: it is not among those that its issuer publishes.")
 	}
 	return nil
 }

@@ -304,7 +304,7 @@ func TestFederatedAssertion(t *testing.T) {
 	}{
 		{"without registered keys anybody may have signed", stranger, nil, ""},
 		{"with them the issuer's signature is accepted", key, jwt.MapClaims{"iss": verified.Issuer}, ""},
-		{"and another one is AADSTS700027", stranger, jwt.MapClaims{"iss": verified.Issuer}, "[700027]"},
+		{"and another one is AADSTS7000272", stranger, jwt.MapClaims{"iss": verified.Issuer}, "[7000272]"},
 		{"of another issuer it is AADSTS700211", stranger, jwt.MapClaims{"iss": clusterIssuer + "/"}, "[700211]"},
 		{"of the issuer in other case it is AADSTS700211", stranger, jwt.MapClaims{"iss": "https://Kubernetes.example"}, "[700211]"},
 		{"with another audience it is AADSTS700212", stranger, jwt.MapClaims{"aud": "api"}, "[700212]"},

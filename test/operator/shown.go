@@ -24,8 +24,8 @@ type Place struct {
 	Text string
 }
 
-// Shown are all places where the operator shows something: the TokenRequests and ConfigMaps of every
-// namespace, all events, each run's log, and the metrics of those that are running.
+// Shown are all places where the operator shows something: the TokenRequests, issuers and ConfigMaps of
+// every namespace, all events, each run's log, and the metrics of those that are running.
 func (c *Cluster) Shown(ctx context.Context, runs ...*Run) []Place {
 	ginkgo.GinkgoHelper()
 	var places []Place
@@ -34,6 +34,8 @@ func (c *Cluster) Shown(ctx context.Context, runs ...*Run) []Place {
 		list client.ObjectList
 	}{
 		{"the TokenRequests", &stsv1alpha1.TokenRequestList{}},
+		{"the TokenIssuers", &stsv1alpha1.TokenIssuerList{}},
+		{"the ClusterTokenIssuers", &stsv1alpha1.ClusterTokenIssuerList{}},
 		{"the events", &corev1.EventList{}},
 		{"the ConfigMaps", &corev1.ConfigMapList{}},
 	} {

@@ -7,10 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
 	"strings"
+
+	"tokenrequest.dev/operator/test/stssim"
 )
 
 // canaries are the secrets of one path, each of them like no other text in the world.
@@ -23,6 +26,11 @@ type canaries struct {
 	token, refresh, id string
 	// assertion is a JWT that proves who somebody is.
 	assertion string
+	// actor is the token of somebody who acts for another, seed a refresh token that was there before,
+	// device a device code, key a line of a private key.
+	actor, seed, device, key string
+	// person are the names of somebody who signs in: sub, oid and preferred_username.
+	person stssim.Person
 }
 
 // named are the canaries by names that may be printed.
@@ -34,20 +42,44 @@ func (c canaries) named(path string) map[string]string {
 		path + ": the refresh token": c.refresh,
 		path + ": the ID token":      c.id,
 		path + ": the assertion":     c.assertion,
+
+		path + ": the actor's token":     c.actor,
+		path + ": the seed":              c.seed,
+		path + ": the device code":       c.device,
+		path + ": the private key":       c.key,
+		path + ": the person's sub":      c.person.Subject,
+		path + ": the person's oid":      c.person.ObjectID,
+		path + ": the person's username": c.person.PreferredUsername,
 	}
 }
 
 // canariesOf makes those of a path, the same in every run. The secret is of a shape that the place to
 // which the path carries it takes.
 func canariesOf(path string, secret shape) canaries {
+	person := stssim.Person{Subject: word(path + " sub"), ObjectID: word(path + " oid"), PreferredUsername: word(path+" username") + "@" + word(path+" domain")}
 	return canaries{
 		secret:    secret(path + " secret"),
 		other:     spiced(path + " other"),
 		token:     word(path + " token"),
 		refresh:   jwtShaped(path + " refresh"),
-		id:        jwtShaped(path + " id"),
-		assertion: jwtShaped(path + " assertion"),
+		id:        jwtOf(path+" id", person),
+		assertion: jwtOf(path+" assertion", person),
+		actor:     jwtShaped(path + " actor"),
+		seed:      spiced(path + " seed"),
+		device:    word(path + " device"),
+		key:       base64.StdEncoding.EncodeToString(hash(path + " key")),
+		person:    person,
 	}
+}
+
+// jwtOf has claims that name somebody, and no end. It is written as no token of the
+// simulator's is, so that the two have no twelve characters in common.
+func jwtOf(seed string, who stssim.Person) string {
+	segment := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	claims := must(json.MarshalIndent(map[string]string{
+		"jti": word(seed), "sub": who.Subject, "oid": who.ObjectID, "preferred_username": who.PreferredUsername,
+	}, "", "\t"))
+	return segment(`{"kid":"`+word(seed+" kid")+`"}`) + "." + segment(string(claims)) + "." + segment(word(seed+" signature"))
 }
 
 // shape makes a canary out of a seed.

@@ -15,7 +15,9 @@ import (
 func metadataPaths() []leakPath {
 	document := func(name string, secret shape, act func(c canaries) stssim.Action) leakPath {
 		return pathOf(name, secret, func(c canaries) row {
-			return row{asked: stssim.KindDiscovery, act: act(c), spec: byAuthority}
+			// A JWT of the simulator's own has in common with the canaries what all JWTs have.
+			return row{asked: stssim.KindDiscovery, act: act(c), spec: byAuthority,
+				besides: map[stssim.Kind]stssim.Action{stssim.KindToken: {Body: response(c)}}}
 		})
 	}
 	endpoint := func(name string, format string) leakPath {

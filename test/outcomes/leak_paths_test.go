@@ -26,11 +26,15 @@ func pathOf(name string, secret shape, build func(c canaries) row) leakPath {
 	return leakPath{row: r, canaries: c}
 }
 
+// atLeastOne is for a path on which more than the request asks.
+const atLeastOne = -1
+
 // leakPaths are all of them.
 func leakPaths() []leakPath {
 	var all []leakPath
 	for _, some := range [][]leakPath{
 		memberPaths(), pagePaths(), headerPaths(), tokenPaths(), metadataPaths(), clientPaths(), wirePaths(),
+		grantPaths(), devicePaths(), keyPaths(), issuerPaths(), personPaths(),
 	} {
 		all = append(all, some...)
 	}

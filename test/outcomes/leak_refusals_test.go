@@ -15,27 +15,30 @@ import (
 	"tokenrequest.dev/operator/test/stssim"
 )
 
+// members are those of an error, each with something that it shows.
+var members = []struct {
+	name   string
+	secret shape
+	value  func(echoed string) any
+}{
+	{"error", word, func(s string) any { return s }},
+	{"error_description", spiced, func(s string) any { return "You sent " + s + " to us." }},
+	{"error_description", word, func(s string) any { return s }},
+	{"error_uri", word, func(s string) any { return "https://sts.example/error?secret=" + url.QueryEscape(s) }},
+	{"suberror", word, func(s string) any { return s }},
+	{"claims", spiced, func(s string) any { return marshal(map[string]any{"access_token": map[string]any{"value": s}}) }},
+	{"trace_id", word, func(s string) any { return s }},
+	{"correlation_id", word, func(s string) any { return s }},
+	{"timestamp", digits, func(s string) any { return s }},
+	{"error_codes", digits, func(s string) any { return []string{s} }},
+	{"unknown", spiced, func(s string) any { return s }},
+	{"nested", spiced, func(s string) any { return map[string]any{"inner": []any{s, map[string]any{"error_description": s}}} }},
+}
+
 // memberPaths are members of an error that show the secret.
 func memberPaths() []leakPath {
 	var paths []leakPath
-	for _, member := range []struct {
-		name   string
-		secret shape
-		value  func(echoed string) any
-	}{
-		{"error", word, func(s string) any { return s }},
-		{"error_description", spiced, func(s string) any { return "You sent " + s + " to us." }},
-		{"error_description", word, func(s string) any { return s }},
-		{"error_uri", word, func(s string) any { return "https://sts.example/error?secret=" + url.QueryEscape(s) }},
-		{"suberror", word, func(s string) any { return s }},
-		{"claims", spiced, func(s string) any { return marshal(map[string]any{"access_token": map[string]any{"value": s}}) }},
-		{"trace_id", word, func(s string) any { return s }},
-		{"correlation_id", word, func(s string) any { return s }},
-		{"timestamp", digits, func(s string) any { return s }},
-		{"error_codes", digits, func(s string) any { return []string{s} }},
-		{"unknown", spiced, func(s string) any { return s }},
-		{"nested", spiced, func(s string) any { return map[string]any{"inner": []any{s, map[string]any{"error_description": s}}} }},
-	} {
+	for _, member := range members {
 		for _, echo := range echoes {
 			name := fmt.Sprintf("%s shows a secret of %s %s", member.name, spelling(member.secret), echo.how)
 			paths = append(paths, pathOf(name, member.secret, func(c canaries) row {

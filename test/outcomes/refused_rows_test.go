@@ -52,17 +52,6 @@ var refusedRows = []row{
 	refusal("A host that isn't allowed", "The endpoint's host isn't in the operator's `--allowed-hosts`.", at("https://elsewhere.example/token")),
 	refusal("A denied address", "The endpoint's address lies in the operator's `--denied-cidrs`.", at("https://192.0.2.7/token")),
 	refusal("A link-local address", "The endpoint's address is link-local.", at("https://169.254.169.254/token")),
-	refusal("An issuer that isn't there", "The request names an issuer by `issuerRef`.", func(r *stsv1alpha1.TokenRequest) {
-		r.Spec.Issuer, r.Spec.IssuerRef = nil, &stsv1alpha1.IssuerRef{Kind: stsv1alpha1.IssuerKindTokenIssuer, Name: "shared"}
-	}),
-	refusal("Another grant", "The request asks for the grant DeviceCode.", func(r *stsv1alpha1.TokenRequest) {
-		r.Spec.Issuer.DeviceAuthorizationEndpoint = "https://127.0.0.1/device"
-		r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantDeviceCode, DeviceCode: &stsv1alpha1.DeviceCodeGrant{}}
-	}),
-	refusal("Another credential", "The credential is a federated service account.", func(r *stsv1alpha1.TokenRequest) {
-		r.Spec.Issuer.Credential = &stsv1alpha1.Credential{
-			Federated: &stsv1alpha1.FederatedCredential{ServiceAccountRef: stsv1alpha1.ServiceAccountRef{Name: "default"}}}
-	}),
 	refusal("A template", "The request renders the token through a template.", func(r *stsv1alpha1.TokenRequest) {
 		r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"header": "Bearer {{ .AccessToken }}"}}
 	}),

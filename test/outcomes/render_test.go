@@ -4,7 +4,9 @@
 package outcomes_test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +32,7 @@ func (s *stop) section() string {
 	for _, line := range s.conditions() {
 		fmt.Fprintf(&b, "    %s\n", line)
 	}
-	for _, line := range append(s.token(), s.lastError()...) {
+	for _, line := range slices.Concat(s.token(), s.device(), s.lastError()) {
 		fmt.Fprintf(&b, "    %s\n", line)
 	}
 	return s.stable(b.String())
@@ -48,6 +50,8 @@ func (s *stop) schedule() string {
 	next := "no retry is planned"
 	switch {
 	case s.status.NextAttemptAt == nil:
+	case s.status.DeviceAuthorization != nil && s.status.LastError == nil:
+		next = "the next one asks whether somebody has signed in"
 	case s.status.LastError == nil:
 		next = "the next one is the refresh"
 	default:
@@ -96,6 +100,16 @@ func (s *stop) token() []string {
 		lines[0] += ", scopes " + strings.Join(t.Scopes, " ")
 	}
 	return lines
+}
+
+// device is what a person is shown who is to sign in.
+func (s *stop) device() []string {
+	d := s.status.DeviceAuthorization
+	if d == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("deviceAuthorization: userCode %s, verificationURI %s, verificationURIComplete %s",
+		d.UserCode, d.VerificationURI, cmp.Or(d.VerificationURIComplete, "none"))}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%d s", int64(d/time.Second)) }

@@ -4,6 +4,7 @@
 package outcomes_test
 
 import (
+	"context"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,16 +25,29 @@ type row struct {
 	// act is what the simulator does with a call of the kind asked; empty is one for a token.
 	act   stssim.Action
 	asked stssim.Kind
+	// only restricts act to one grant_type; empty is any.
+	only string
+	// besides is what the simulator does with calls of another kind.
+	besides map[stssim.Kind]stssim.Action
+	// then is what the simulator does from the second such call on; nil goes on with act.
+	then *stssim.Action
 	// from starts another service than the simulator, where act can't say it; else nil.
 	from func() service
 	// spec changes the request; nil leaves it as it is.
 	spec func(*stsv1alpha1.TokenRequest)
 	// secret is the client's secret; empty leaves it to the tenant.
 	secret string
-	// with are further objects of the request's namespace; nil stands for none.
+	// client changes how the client is registered; nil leaves it one with a secret.
+	client func(*stssim.Client)
+	// meanwhile is what people do once the request is there; nil stands for nothing.
+	meanwhile func(context.Context, *stop)
+	// settles is Issued's reason in the outcome that is shown, where others come before; empty is the first.
+	settles string
+	// with are further objects, most of the request's namespace; nil stands for none.
 	with func(operator.Tenant) []client.Object
 
-	// calls is how many calls, or connections for one, arrive until the first outcome is shown.
+	// calls is how many calls, or connections for one, arrive until the outcome is shown. Polls while
+	// nobody has signed in don't count: how many there are depends on the machine.
 	calls int
 	// wait is when the operator asks again at the earliest; zero where no retry is planned.
 	wait time.Duration
@@ -59,7 +73,13 @@ var groups = []group{
 	{"Connections", "No answer arrives. A call whose request can't have been sent is made twice, unless the second can only end as the first did.", connectionRows},
 	{"Discovery", "The issuer names an authority, whose metadata is asked for first.", discoveryRows},
 	{"Tokens without a place", "A token was issued, and its Secret can't be written.", placelessRows},
+	{"Signing in with a device code", "A person signs in elsewhere. The user code, which varies, stands here as BCDF-GHJK.", signInRows},
+	{"Refresh tokens", "A refresh token is traded, and the next one kept in a Secret of its own.", refreshRows},
+	{"Federated clients", "The client proves itself with a token of a ServiceAccount, which the STS has to trust.", federatedRows},
 	{"Refused without a call", "What the operator finds by itself.", refusedRows},
+	{"Key pairs", "The client signs with a key, or shows a certificate, and something is wrong with the Secret that holds them.", keyPairRows},
+	{"Tokens to be traded", "What a grant trades can't be used.", tradeRows},
+	{"Shared issuers", "The request names an issuer, which isn't there, or doesn't let it.", issuerRows},
 }
 
 // The nominal waits.

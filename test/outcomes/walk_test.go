@@ -54,7 +54,7 @@ func walk(ctx context.Context, stops []*stop, start func(flags ...string) *opera
 		s.prepare(ctx)
 		namespaces = append(namespaces, s.tenant.Namespace)
 	}
-	seen := watchFirst(ctx)
+	seen := watchFirst(ctx, stops)
 	run := start("--allowed-hosts", allowedHosts, "--denied-cidrs", deniedCIDRs)
 	// A call that has a second has to leave within it: before the crowd makes the machine slow.
 	for _, s := range stops {
@@ -66,6 +66,11 @@ func walk(ctx context.Context, stops []*stop, start func(flags ...string) *opera
 	for _, s := range stops {
 		if !s.hasty() {
 			s.create(ctx)
+		}
+	}
+	for _, s := range stops {
+		if s.meanwhile != nil {
+			s.meanwhile(ctx, s)
 		}
 	}
 	seen.await(ctx, namespaces)
@@ -83,8 +88,12 @@ func walk(ctx context.Context, stops []*stop, start func(flags ...string) *opera
 func (s *stop) prepare(ctx context.Context) {
 	GinkgoHelper()
 	cluster.Admit(ctx, s.tenant)
-	Expect(sim.PutClient(stssim.Client{Tenant: s.tenant.Namespace, ID: clientID,
-		Secrets: []stssim.Secret{{Value: string(s.tenant.Credential().Data[operator.CredentialKey])}}})).To(Succeed())
+	registered := stssim.Client{Tenant: s.tenant.Namespace, ID: clientID,
+		Secrets: []stssim.Secret{{Value: string(s.tenant.Credential().Data[operator.CredentialKey])}}}
+	if s.client != nil {
+		s.client(&registered)
+	}
+	Expect(sim.PutClient(registered)).To(Succeed())
 	if s.with != nil {
 		for _, object := range s.with(s.tenant) {
 			Expect(cluster.API.Create(ctx, object)).To(Succeed(), s.name)
@@ -125,9 +134,16 @@ func (s *stop) simulate() {
 	if s.asked != "" {
 		kind = s.asked
 	}
-	Expect(sim.AddRules(stssim.Rule{
-		Name: s.tenant.Namespace, Match: stssim.Match{Kind: kind, Tenant: s.tenant.Namespace}, Action: s.act,
-	})).To(Succeed(), s.name)
+	match := stssim.Match{Kind: kind, Tenant: s.tenant.Namespace, GrantType: s.only}
+	rules := []stssim.Rule{{Name: s.tenant.Namespace, Match: match, Action: s.act}}
+	if s.then != nil {
+		rules[0].Times = 1
+		rules = append(rules, stssim.Rule{Name: s.tenant.Namespace + " then", Match: match, Action: *s.then})
+	}
+	for other, act := range s.besides {
+		rules = append(rules, stssim.Rule{Name: s.tenant.Namespace + " " + string(other), Match: stssim.Match{Kind: other, Tenant: s.tenant.Namespace}, Action: act})
+	}
+	Expect(sim.AddRules(rules...)).To(Succeed(), s.name)
 	issuer := s.request.Spec.Issuer
 	issuer.Authority = ""
 	issuer.TokenEndpoint = stsv1alpha1.HTTPSURL(sim.EntraAuthority(s.tenant.Namespace) + "/oauth2/v2.0/token")
@@ -159,15 +175,23 @@ func (s *stop) count() int {
 	}
 	calls := 0
 	for _, call := range sim.Calls(stssim.Filter{Tenant: s.tenant.Namespace}) {
-		if until.IsZero() || call.At.Before(until) {
+		polled := call.GrantType == deviceGrant && call.Error == "authorization_pending"
+		if !polled && (until.IsZero() || call.At.Before(until)) {
 			calls++
 		}
 	}
 	return calls
 }
 
-// stable replaces what differs from walk to walk: a loopback address with its port, and the namespace.
+// stable replaces what differs from walk to walk: a loopback address with its port, the namespace, and
+// user codes.
 func (s *stop) stable(text string) string {
+	for _, code := range sim.DeviceCodes() {
+		if code.Tenant == s.tenant.Namespace {
+			text = strings.ReplaceAll(text, code.UserCode, "BCDF-GHJK")
+		}
+	}
+	text = strings.ReplaceAll(text, kubernetesIssuer, "https://kubernetes.example")
 	text = loopback.ReplaceAllString(text, "sts.example")
 	return strings.ReplaceAll(text, s.tenant.Namespace, "payments")
 }

@@ -15,19 +15,41 @@ import (
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
 
-// witness keeps, of every TokenRequest by its namespace, the first status that tells of an outcome.
+// witness keeps, of every TokenRequest by its namespace, the first status that tells of the outcome.
 // What a retry makes of it a moment later isn't seen.
 type witness struct {
-	mu    sync.Mutex
-	first map[string]stsv1alpha1.TokenRequestStatus
+	settles map[string]string // the reason that is waited for, by namespace; empty is any
+	mu      sync.Mutex
+	first   map[string]stsv1alpha1.TokenRequestStatus
+}
+
+// answered stands for every reason but that nobody has signed in yet.
+const answered = "answered"
+
+// awaits says that what is waited for isn't this reason.
+func (w *witness) awaits(namespace, reason string) bool {
+	switch wanted := w.settles[namespace]; wanted {
+	case "":
+		return false
+	case answered:
+		return reason == stsv1alpha1.ReasonAuthorizationPending
+	default:
+		return reason != wanted
+	}
 }
 
 // watchFirst begins to watch. It ends with the node.
-func watchFirst(ctx context.Context) *witness {
+func watchFirst(ctx context.Context, stops []*stop) *witness {
 	GinkgoHelper()
 	events, err := cluster.API.Watch(ctx, &stsv1alpha1.TokenRequestList{})
 	Expect(err).NotTo(HaveOccurred())
-	w := &witness{first: map[string]stsv1alpha1.TokenRequestStatus{}}
+	w := &witness{first: map[string]stsv1alpha1.TokenRequestStatus{}, settles: map[string]string{}}
+	for _, s := range stops {
+		w.settles[s.tenant.Namespace] = s.settles
+		if s.settles == "" && s.meanwhile != nil {
+			w.settles[s.tenant.Namespace] = answered
+		}
+	}
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		for event := range events.ResultChan() {
@@ -43,7 +65,11 @@ func watchFirst(ctx context.Context) *witness {
 
 func (w *witness) see(event watch.Event) {
 	r, isRequest := event.Object.(*stsv1alpha1.TokenRequest)
-	if !isRequest || meta.FindStatusCondition(r.Status.Conditions, stsv1alpha1.ConditionIssued) == nil {
+	if !isRequest {
+		return
+	}
+	issued := meta.FindStatusCondition(r.Status.Conditions, stsv1alpha1.ConditionIssued)
+	if issued == nil || w.awaits(r.Namespace, issued.Reason) {
 		return
 	}
 	w.mu.Lock()

@@ -49,7 +49,7 @@ func (t tenant) clusterIssuer(ctx SpecContext, change ...func(*stsv1alpha1.Clust
 	Expect(api.Create(ctx, &corev1.ConfigMap{ObjectMeta: own("sts-ca"), Data: map[string]string{"ca.crt": string(sim.CAPEM())}})).To(Succeed())
 	Expect(api.Create(ctx, &corev1.Secret{ObjectMeta: own("app"), Data: map[string][]byte{"client_secret": []byte(goodSecret)}})).To(Succeed())
 	Expect(api.Delete(ctx, &corev1.Secret{ObjectMeta: t.meta("app")})).To(Succeed())
-	label(ctx, t.namespace, "team", t.namespace)
+	label(ctx, t.namespace, t.namespace)
 	i := &stsv1alpha1.ClusterTokenIssuer{ObjectMeta: metav1.ObjectMeta{Name: "shared-" + t.namespace}, Spec: stsv1alpha1.ClusterTokenIssuerSpec{
 		IssuerSpec:        *t.request("").Spec.Issuer,
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": t.namespace}},
@@ -65,14 +65,14 @@ func (t tenant) clusterIssuer(ctx SpecContext, change ...func(*stsv1alpha1.Clust
 	return i
 }
 
-// label sets a label of a namespace, or takes it away.
-func label(ctx SpecContext, namespace, name, value string) {
+// label sets the label team of a namespace, by which issuers select it, or takes it away.
+func label(ctx SpecContext, namespace, value string) {
 	GinkgoHelper()
 	ns := &corev1.Namespace{}
 	Expect(api.Get(ctx, client.ObjectKey{Name: namespace}, ns)).To(Succeed())
 	before := ns.DeepCopy()
-	if ns.Labels[name] = value; value == "" {
-		delete(ns.Labels, name)
+	if ns.Labels["team"] = value; value == "" {
+		delete(ns.Labels, "team")
 	}
 	Expect(api.Patch(ctx, ns, client.MergeFrom(before))).To(Succeed())
 }
@@ -289,13 +289,13 @@ var _ = Describe("A ClusterTokenIssuer", func() {
 		i := t.clusterIssuer(ctx)
 		now := create(ctx, t.request("graph", refersToCluster(i.Name)))
 		awaitReady(now)
-		label(ctx, t.namespace, "team", "")
+		label(ctx, t.namespace, "")
 		r := denied(now, keptThough("IssuerNotAllowed"))
 		Expect(messageOf(r, "Issued")).To(ContainSubstring("ClusterTokenIssuer " + i.Name + " doesn't serve namespace " + t.namespace))
 		late := create(ctx, t.request("late", refersToCluster(i.Name)))
 		denied(late, refusedWith("IssuerNotAllowed"))
 		Expect(t.calls()).To(HaveLen(1))
-		label(ctx, t.namespace, "team", t.namespace)
+		label(ctx, t.namespace, t.namespace)
 		awaitReady(now)
 		awaitReady(late)
 	})

@@ -79,7 +79,7 @@ var _ = Describe("A token that another request was given", func() {
 	It("serves another namespace through the same ClusterTokenIssuer", func(ctx SpecContext) {
 		i := t.clusterIssuer(ctx)
 		other := newTenant(ctx)
-		label(ctx, other.namespace, "team", t.namespace)
+		label(ctx, other.namespace, t.namespace)
 		first, second := t.request("graph", refersToCluster(i.Name)), other.request("graph", refersToCluster(i.Name))
 		awaitReady(create(ctx, first))
 		awaitReady(create(ctx, second))

@@ -117,6 +117,27 @@ var _ = Describe("A sign-in with a device code", func() {
 		}).Should(Succeed())
 	})
 
+	It("that doesn't satisfy a policy ends, and begins anew with the claims that the STS asks for", func(ctx SpecContext) {
+		const challenge = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn, func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Issuer.Authority = stsv1alpha1.HTTPSURL(sim.EntraAuthority(t.directory) + "/v2.0")
+			r.Spec.Scopes = []stsv1alpha1.Scope{"https://graph.example/Chat.Read"}
+		}))
+		code := invited(now, "")
+		t.rule(1, stssim.Action{Error: &stssim.ErrorBody{Error: "interaction_required", Codes: []int{50076}, Claims: challenge}})
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "False/InteractionRequired", "Issued": "False/InteractionRequired",
+				"InteractionRequired": "True/InteractionRequired", "Stalled": "True/InteractionRequired"}))
+			g.Expect(r.Status.LastError.Claims).To(Equal(challenge))
+			g.Expect(r.Status.DeviceAuthorization).To(BeNil())
+		}).Should(Succeed())
+		edit(ctx, t.request("chat"), func(r *stsv1alpha1.TokenRequest) { r.Spec.Claims = challenge })
+		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
+		awaitReady(now)
+	})
+
 	It("of a stranger is thrown away", func(ctx SpecContext) {
 		register(time.Minute)
 		now := create(ctx, t.request("chat", signIn))

@@ -93,7 +93,9 @@ func (a *attempt) ended(reason string) outcome {
 // endings say why nobody's sign-in is of use any more.
 var endings = map[string]string{
 	stsv1alpha1.ReasonRefreshTokenLost:      "The refresh token was spent, and its successor was lost before it could be stored.",
-	stsv1alpha1.ReasonInteractionRequired:   "The STS gave no refresh token, so that a new access token takes a new sign-in.",
+	stsv1alpha1.ReasonInteractionRequired:   "The STS wants more of who signs in than this sign-in brought. Copy status.lastError.claims to spec.claims where there are some, which begins another sign-in.",
+	stsv1alpha1.ReasonLoginRequired:         "The STS gave no refresh token, so that a new access token takes a new sign-in.",
+	stsv1alpha1.ReasonConsentRequired:       "The STS wants somebody to consent to what is asked for.",
 	stsv1alpha1.ReasonExpiredToken:          "Nobody signed in before the user code expired.",
 	stsv1alpha1.ReasonAccessDenied:          "The sign-in was refused.",
 	stsv1alpha1.ReasonAuthorizationDeclined: "The person who was to sign in declined.",

@@ -34,7 +34,7 @@ func (a *attempt) nextSignIn() outcome {
 	case a.chain.Device != nil:
 		return a.ended(stsv1alpha1.ReasonExpiredToken)
 	default:
-		return a.ended(stsv1alpha1.ReasonInteractionRequired)
+		return a.ended(stsv1alpha1.ReasonLoginRequired)
 	}
 	return outcome{}
 }
@@ -114,6 +114,7 @@ const slowDown = 5 * time.Second
 var endOfSignIn = []oautherr.Reason{
 	oautherr.ReasonExpiredToken, oautherr.ReasonAccessDenied, oautherr.ReasonAuthorizationDeclined,
 	oautherr.ReasonBadVerificationCode, oautherr.ReasonInvalidGrant,
+	oautherr.ReasonInteractionRequired, oautherr.ReasonLoginRequired, oautherr.ReasonConsentRequired,
 }
 
 // settlePoll is what follows from a poll without a token.

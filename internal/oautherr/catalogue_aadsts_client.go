@@ -85,7 +85,7 @@ var aadstsClient = []aadstsRow{
 		"Correct the subject of the federated credential of {client}, which must have exactly {assertion}, case included; a new one takes some minutes to work."},
 	{[]int64{7000272}, Credential, propagating,
 		"none of the keys that the issuer of the federated assertion publishes has signed it",
-		"Have the issuer of the assertion publish the key that it signs with at its /.well-known/openid-configuration, where Entra fetches it, or correct the federated credential of {client}, which must have exactly {assertion}."},
+		"Have the issuer of the tokens of {credential} publish the key that it signs with, or correct the federated credential of the application, which must have exactly {assertion}."},
 	{[]int64{700222}, Configuration, false,
 		"a token that Entra issued cannot serve as federated credential",
 		"Federate {client} with the cluster's own OIDC issuer instead of a token that Entra issued."},

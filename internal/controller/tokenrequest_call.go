@@ -77,7 +77,7 @@ func (r *Reconciler) call(a *attempt) func(context.Context) Answer {
 // prepare does what has to be done before a call leaves, and only if it does: service-account tokens are
 // asked for, and a refresh token that is good for one use is marked as used.
 func (r *Reconciler) prepare(ctx context.Context, a *attempt) (Answer, bool) {
-	answer := Answer{endpoint: a.endpoint, polled: a.grant.Type == sts.GrantDeviceCode}
+	answer := Answer{endpoint: a.endpoint, polled: a.grant.Type == sts.GrantDeviceCode && !a.authorize}
 	minted, problem, err := a.credential.Mint(ctx, r.Minter)
 	if problem != nil || err != nil {
 		answer.problem, answer.err = problem, err

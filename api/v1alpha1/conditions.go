@@ -76,16 +76,18 @@ const (
 	// Correct it; until then it serves nobody.
 	ReasonSelectorInvalid = "SelectorInvalid"
 
-	// ReasonCredentialNotFound surfaces when a Secret, ConfigMap or key that the issuer refers to
-	// isn't there. Create it; the request goes on by itself.
+	// ReasonCredentialNotFound surfaces when a Secret, ConfigMap, ServiceAccount or key that the issuer
+	// or the grant refers to isn't there. Create it; the request goes on by itself.
 	ReasonCredentialNotFound = "CredentialNotFound"
 
-	// ReasonCredentialInvalid surfaces when a Secret or ConfigMap that the issuer refers to holds
-	// something that can't be used, such as an empty secret or a CA bundle that isn't PEM.
+	// ReasonCredentialInvalid surfaces when a Secret or ConfigMap that the issuer or the grant refers to
+	// holds something that can't be used, such as an empty secret, a CA bundle that isn't PEM, or a key
+	// that its certificate doesn't belong to.
 	ReasonCredentialInvalid = "CredentialInvalid"
 
-	// ReasonCredentialNotAllowed surfaces when a credential Secret's annotation
-	// sts.tokenrequest.dev/allowed-hosts doesn't list the STS's host.
+	// ReasonCredentialNotAllowed surfaces when the annotation sts.tokenrequest.dev/allowed-hosts of a
+	// Secret doesn't list the STS's host, when the annotation sts.tokenrequest.dev/allowed-audiences of
+	// a ServiceAccount doesn't list the audience, or when that is the API server's own.
 	ReasonCredentialNotAllowed = "CredentialNotAllowed"
 
 	// ReasonCredentialRequired surfaces when the grant needs a credential and the issuer has none.

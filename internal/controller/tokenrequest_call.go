@@ -5,10 +5,8 @@ package controller
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
@@ -158,56 +156,6 @@ func (r *Reconciler) enter(ctx context.Context, a *attempt) throttle.Verdict[*oa
 			return v
 		}
 	}
-}
-
-// discover finds out what is missing of an authority that wasn't known without a call. Done means
-// that the token is not to be asked for.
-func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
-	if a.located() {
-		return Answer{}, false
-	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout())
-	defer cancel()
-	meta, e := r.STS.Discover(ctx, string(a.issuer.Authority), a.credential.Transport)
-	if e == nil {
-		e = a.refuseQuoting(meta)
-	}
-	if e != nil {
-		answer := Answer{endpoint: a.endpoint}
-		answer.verdict, answer.called = r.remember(a, a.credential.Redact(e))
-		return answer, true
-	}
-	a.address(meta)
-	if o := a.permitted(); o != nil {
-		return Answer{problem: &credential.Problem{Reason: o.reason, Message: o.message}, endpoint: a.endpoint}, true
-	}
-	if a.authorize && a.device == "" {
-		return Answer{problem: noDeviceEndpoint(a), endpoint: a.endpoint}, true
-	}
-	return Answer{}, false
-}
-
-// located says that nothing of the STS has to be discovered for this call.
-func (a *attempt) located() bool {
-	return a.endpoint != "" && (!a.authorize || a.device != "") && (!a.credential.AudienceIssuer || a.meta.Issuer != "")
-}
-
-func noDeviceEndpoint(a *attempt) *credential.Problem {
-	return &credential.Problem{Reason: stsv1alpha1.ReasonUnsupportedGrantType, Message: "The metadata of " + host(a.declared()) +
-		" names no device authorization endpoint (RFC 8628). Set deviceAuthorizationEndpoint of " + a.issuerName() + ", or use another grant."}
-}
-
-// refuseQuoting refuses metadata whose token endpoint, which people see in gates and conditions, a
-// server has put together from the secret that it was sent before.
-func (a *attempt) refuseQuoting(meta sts.Metadata) *oautherr.Error {
-	for _, hidden := range slices.Concat(a.credential.Hidden, []sts.Sensitive{a.credential.Secret}) {
-		for _, address := range []string{meta.TokenEndpoint, meta.MTLSTokenEndpoint, meta.DeviceAuthorizationEndpoint, meta.MTLSDeviceAuthorizationEndpoint} {
-			if oautherr.Quotes(address, hidden.Reveal()) {
-				return oautherr.Refused(oautherr.ReasonEndpointRefused, "an endpoint in the metadata quotes what was sent to be kept secret")
-			}
-		}
-	}
-	return nil
 }
 
 // remember has the gate that an error belongs to remember it, and reports whether one does. A call

@@ -4,7 +4,6 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -152,68 +151,6 @@ func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
 		return remembered(v), nil
 	}
 	return outcome{}, nil
-}
-
-// locate finds the token endpoint as far as that needs no call.
-func (r *Reconciler) locate(a *attempt) *outcome {
-	meta, known := r.STS.Known(a.authority(), a.credential.Transport)
-	if known {
-		if e := a.refuseQuoting(meta); e != nil {
-			return a.declined(e)
-		}
-	}
-	a.address(meta)
-	address := a.endpoint
-	// Without an endpoint the authority is what will be called first; no credential goes there.
-	if e := r.STS.CheckURL(cmp.Or(address, string(a.issuer.Authority))); e != nil {
-		return a.declined(e)
-	}
-	if address == "" {
-		return nil
-	}
-	return a.permitted()
-}
-
-// permitted says that the credential may not go where it is to go, or nothing.
-func (a *attempt) permitted() *outcome {
-	for _, address := range []string{a.endpoint, a.device} {
-		if address == "" {
-			continue
-		}
-		if problem := a.credential.Permits(address); problem != nil {
-			return new(blockedBy(problem))
-		}
-	}
-	return nil
-}
-
-// address takes the endpoints and the way of authentication from the spec, and what it leaves out from
-// the STS's metadata.
-func (a *attempt) address(meta sts.Metadata) {
-	a.meta = meta
-	a.method = authMethod(a, meta)
-	token, device := meta.Endpoints(a.method)
-	a.endpoint = cmp.Or(string(a.issuer.TokenEndpoint), token)
-	a.device = ""
-	if a.signsIn() {
-		a.device = cmp.Or(string(a.issuer.DeviceAuthorizationEndpoint), device)
-	}
-}
-
-// declined is the outcome of a call that isn't made.
-func (a *attempt) declined(e *oautherr.Error) *outcome {
-	return &outcome{kind: blocked, reason: string(e.Reason), message: e.Message(a.subject())}
-}
-
-// authMethod is how the client proves itself: what the spec says, else what the STS's metadata says.
-func authMethod(a *attempt, meta sts.Metadata) sts.AuthMethod {
-	switch {
-	case a.credential.Method != "":
-		return a.credential.Method
-	case a.credential.Secret == "":
-		return sts.AuthNone
-	}
-	return sts.DefaultAuthMethod(meta)
 }
 
 // ask has the STS asked, outside the workers. The answer wakes the request, and is collected then.

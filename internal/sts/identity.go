@@ -71,10 +71,21 @@ func namesIn(token string) []string {
 	var names []string
 	for _, name := range []Sensitive{who.Subject, who.ObjectID, who.PreferredUsername} {
 		if len(name) >= leastName && !strings.HasPrefix(name.Reveal(), workload) {
-			names = append(names, name.Reveal())
+			names = append(names, personal(name.Reveal()))
 		}
 	}
 	return names
+}
+
+// personal is what of a name tells a person from others. The domain behind it is the tenant's, and
+// stands in authorities and scopes: a scope isn't thrown away because it shares
+// "microsoft.com" with whoever signed in.
+func personal(name string) string {
+	person, _, hasDomain := strings.Cut(name, "@")
+	if !hasDomain {
+		return name
+	}
+	return name[:max(len(person)+1, leastName)]
 }
 
 func (o object) name(claim string) Sensitive {

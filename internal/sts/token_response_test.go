@@ -311,3 +311,22 @@ func wantUsable(t *testing.T, token *Token) {
 		t.Errorf("issued at %v, expires at %v, lifetime %v", token.IssuedAt, token.ExpiresAt, token.Lifetime)
 	}
 }
+
+// A tenant's domain is in the names of its people and in scopes alike.
+func TestAScopeMayHaveThePersonsDomainAndNotThePerson(t *testing.T) {
+	idToken := unsigned(`{"preferred_username":"adele@contoso.onmicrosoft.com"}`)
+	for scope, said := range map[string]bool{
+		"https://graph.microsoft.com/Chat.Read":            true,
+		"api://contoso.onmicrosoft.com/read":               true,
+		"read:adele@contoso.onmicrosoft.com":               false,
+		"mailto:adele@contoso.onmicrosoft.com.example/all": false,
+	} {
+		token, err := parseToken([]byte(`{"access_token":"t0ken~~~~~~~","token_type":"Bearer","scope":"`+scope+`","id_token":"`+idToken+`"}`), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token.ScopeSaid != said {
+			t.Errorf("scope %s: said %t, want %t", scope, token.ScopeSaid, said)
+		}
+	}
+}

@@ -175,7 +175,7 @@ func (s *server) printsTheColumns(t *testing.T) {
 		"token":         map[string]any{"secretName": "graph-token", "expiresAt": "2026-01-02T04:04:05Z"},
 		"nextAttemptAt": "2026-01-02T03:49:05Z",
 		"deviceAuthorization": map[string]any{
-			"userCode": "WDJB-MJHT",
+			"userCode": "WDJB-MJHT", "verificationURI": "https://microsoft.com/devicelogin",
 		},
 	})
 	s.store(t, issuer, map[string]any{"conditions": conditions})
@@ -202,6 +202,7 @@ func (s *server) printsTheColumns(t *testing.T) {
 			{"Authority", "string", 1, authority},
 			{"Issuer", "string", 1, nil},
 			{"User Code", "string", 1, "WDJB-MJHT"},
+			{"Sign In At", "string", 1, "https://microsoft.com/devicelogin"},
 		},
 		"namespaces/" + namespace + "/tokenissuers/" + issuer.GetName(): ofAnIssuer,
 		"clustertokenissuers/" + cluster.GetName():                      ofAnIssuer,

@@ -56,7 +56,7 @@ func (c canaries) named(path string) map[string]string {
 // canariesOf makes those of a path, the same in every run. The secret is of a shape that the place to
 // which the path carries it takes.
 func canariesOf(path string, secret shape) canaries {
-	person := stssim.Person{Subject: word(path + " sub"), ObjectID: word(path + " oid"), PreferredUsername: word(path+" username") + "@" + word(path+" domain")}
+	person := stssim.Person{Subject: word(path + " sub"), ObjectID: word(path + " oid"), PreferredUsername: word(path+" username") + "@p.test"}
 	return canaries{
 		secret:    secret(path + " secret"),
 		other:     spiced(path + " other"),

@@ -59,8 +59,11 @@ func (e *Error) bound() {
 
 // line returns s as one line of printable text of at most limit bytes. Format
 // characters go too: a right-to-left override makes a terminal lie.
-func line(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
+func line(s string, limit int) string { return cut(strings.TrimSpace(visible(s)), limit) }
+
+// visible returns s without what no reader sees.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return ' '
@@ -70,7 +73,6 @@ func line(s string, limit int) string {
 			return r
 		}
 	}, s)
-	return cut(strings.TrimSpace(s), limit)
 }
 
 // cut shortens s to at most limit bytes, between two runes.

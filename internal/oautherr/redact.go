@@ -38,6 +38,11 @@ func (e *Error) Redact(secrets ...string) *Error {
 	shapes := encodings(secrets)
 	clean := *e
 	clean.Codes = slices.Clone(e.Codes)
+	// What isn't seen goes first: it could stand within a secret, and leave it whole when bound takes it
+	// away. Of the other fields none is shown that has such a character.
+	for _, text := range []*string{&clean.Code, &clean.Description, &clean.Detail} {
+		*text = visible(*text)
+	}
 	for _, text := range clean.texts() {
 		*text = redact(*text, shapes)
 	}

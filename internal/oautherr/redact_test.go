@@ -196,3 +196,19 @@ func TestASecretThatEveryMemberEchoes(t *testing.T) {
 		}
 	}
 }
+
+// An invisible character within a secret goes before the text is shown, and would leave the secret whole.
+func TestRedactFindsWhatInvisibleCharactersTakeApart(t *testing.T) {
+	const secret = "Xk8Q~9dKz2.Lm4Np6Rs8Tv0Wy"
+	for name, text := range map[string]string{
+		"a JWT, by a byte that is no UTF-8":     "eyJ\xe9hbGciOiJub25lIn0.eyJhIjoxfQ.c2ln",
+		"a JWT, by a right-to-left override":    "eyJhbGci\u202eOiJub25lIn0.eyJhIjoxfQ.c2ln",
+		"a secret, by a zero-width space":       secret[:9] + "\u200b" + secret[9:],
+		"a secret, by one after each character": strings.Join(strings.Split(secret, ""), "\u200b"),
+	} {
+		e := &oautherr.Error{Class: oautherr.Credential, Reason: oautherr.ReasonInvalidClient, Description: "Refused " + text}
+		if got := e.Redact(secret).Description; got != "Refused [redacted]" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

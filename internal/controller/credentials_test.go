@@ -11,8 +11,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"math/big"
 	"sync"
@@ -22,9 +20,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/test/operator"
 	"tokenrequest.dev/operator/test/stssim"
 )
 
@@ -101,30 +99,6 @@ func assertions(subject string) []*jwt.Token {
 		}
 	}
 	return found
-}
-
-// foreignIssuer is this cluster's API server, as an STS that trusts it knows it.
-func foreignIssuer(ctx SpecContext) stssim.TrustedIssuer {
-	GinkgoHelper()
-	raw := kubernetes.NewForConfigOrDie(cluster).Discovery().RESTClient()
-	var metadata struct {
-		Issuer string `json:"issuer"`
-	}
-	var set struct {
-		Keys []struct{ CRV, X, Y string } `json:"keys"`
-	}
-	Expect(json.Unmarshal(must(raw.Get().AbsPath("/.well-known/openid-configuration").DoRaw(ctx)), &metadata)).To(Succeed())
-	Expect(json.Unmarshal(must(raw.Get().AbsPath("/openid/v1/jwks").DoRaw(ctx)), &set)).To(Succeed())
-	Expect(set.Keys).NotTo(BeEmpty())
-	issuer := stssim.TrustedIssuer{Issuer: metadata.Issuer}
-	for _, key := range set.Keys {
-		// The control plane of these suites signs with such a key.
-		Expect(key.CRV).To(Equal("P-256"))
-		point := append([]byte{4}, must(base64.RawURLEncoding.DecodeString(key.X))...)
-		point = append(point, must(base64.RawURLEncoding.DecodeString(key.Y))...)
-		issuer.Keys = append(issuer.Keys, publicPEM(must(ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point))))
-	}
-	return issuer
 }
 
 func publicPEM(key crypto.PublicKey) string {
@@ -263,7 +237,7 @@ var _ = Describe("A client for which a service account stands", func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		t = newTenant(ctx)
-		api := foreignIssuer(ctx)
+		api := operator.TokenIssuerOf(ctx, cluster)
 		trusted = stssim.FederatedCredential{Issuer: api.Issuer, Keys: api.Keys, Audience: entraAudience,
 			Subject: "system:serviceaccount:" + t.namespace + ":workload"}
 	})

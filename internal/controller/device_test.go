@@ -47,11 +47,6 @@ var _ = Describe("A sign-in with a device code", func() {
 		}).Should(Succeed())
 		return code
 	}
-	ask := func(ctx SpecContext, what string) {
-		edit(ctx, t.request("chat"), func(r *stsv1alpha1.TokenRequest) {
-			r.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: what}
-		})
-	}
 
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx) })
 
@@ -100,7 +95,7 @@ var _ = Describe("A sign-in with a device code", func() {
 		Consistently(func() int { return len(t.calls()) }, inSync).Should(Equal(calls))
 
 		register(time.Minute)
-		ask(ctx, "once more")
+		askFor(ctx, t.request("chat"), "once more")
 		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
 		Expect(awaitReady(now).Status.LastHandledRefreshAt).To(Equal("once more"))
 	})
@@ -150,7 +145,7 @@ var _ = Describe("A sign-in with a device code", func() {
 		}).Should(Succeed())
 		Expect(secretOf(ctx, Default, t.namespace, "chat-refresh").Data).NotTo(HaveKey("refresh_token"))
 
-		ask(ctx, "for adele")
+		askFor(ctx, t.request("chat"), "for adele")
 		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
 		awaitReady(now)
 	})
@@ -163,7 +158,7 @@ var _ = Describe("A sign-in with a device code", func() {
 		awaitReady(now)
 
 		t.rule(1, stssim.Action{Error: &stssim.ErrorBody{Error: "interaction_required", Codes: []int{50076}}})
-		ask(ctx, "now")
+		askFor(ctx, t.request("chat"), "now")
 		Eventually(func(g Gomega) {
 			r := now(g)
 			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "True/TokenValid", "Issued": "False/InteractionRequired",
@@ -171,7 +166,7 @@ var _ = Describe("A sign-in with a device code", func() {
 			g.Expect(messageOf(r, "InteractionRequired")).To(ContainSubstring("refresh-requested-at"))
 		}).Should(Succeed())
 
-		ask(ctx, "with a sign-in")
+		askFor(ctx, t.request("chat"), "with a sign-in")
 		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
 		awaitReady(now)
 	})

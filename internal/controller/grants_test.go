@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/test/operator"
 	"tokenrequest.dev/operator/test/stssim"
 )
 
@@ -119,7 +120,7 @@ var _ = Describe("What is traded for a token", func() {
 		t = newTenant(ctx)
 		t.register(func(c *stssim.Client) {
 			c.Secrets = []stssim.Secret{{Value: goodSecret}}
-			c.TrustedIssuers = []stssim.TrustedIssuer{foreignIssuer(ctx), {Issuer: partnerIssuer, Keys: []string{publicPEM(ecKey().Public())}}}
+			c.TrustedIssuers = []stssim.TrustedIssuer{operator.TokenIssuerOf(ctx, cluster), {Issuer: partnerIssuer, Keys: []string{publicPEM(ecKey().Public())}}}
 		})
 		for _, name := range []string{"workload", "agent"} {
 			put(ctx, &corev1.ServiceAccount{ObjectMeta: withAudiences(t.meta(name), sim.PlainIssuer(t.directory))})

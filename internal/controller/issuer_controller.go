@@ -49,6 +49,18 @@ func keyOf(i issuer) IssuerKey {
 	return IssuerKey{Kind: kind, NamespacedName: client.ObjectKeyFromObject(i)}
 }
 
+// realm is the tenancy domain of those that an issuer serves, and of its own discoveries: no key of one
+// meets a key of another's.
+func (k IssuerKey) realm() string {
+	if k.Namespace == "" {
+		return "cluster/" + k.Name
+	}
+	return realmOf(k.Namespace)
+}
+
+// realmOf is the tenancy domain of what a namespace's own issuers serve.
+func realmOf(namespace string) string { return "ns/" + namespace }
+
 // String is the issuer as people find it.
 func (k IssuerKey) String() string {
 	if k.Namespace == "" {
@@ -158,7 +170,7 @@ func (r *IssuerReconciler) tell(ctx context.Context, i issuer, f finding) error 
 	if err := r.Client.Status().Patch(ctx, after, client.MergeFrom(i)); err != nil {
 		return fmt.Errorf("patching the status of %s: %w", keyOf(i), err)
 	}
-	was, is := readiness(before), readiness(status)
+	was, is := transition(before.Conditions, status.Conditions, stsv1alpha1.ConditionReady)
 	switch {
 	case is.Status == metav1.ConditionFalse && (was.Status != is.Status || was.Reason != is.Reason):
 		r.Events.Eventf(i, nil, corev1.EventTypeWarning, is.Reason, actionVerify, "%s", bounded(is.Message))
@@ -216,8 +228,8 @@ func (r *IssuerReconciler) locate(i issuer, c *credential.Credential) finding {
 	if e := a.refuseQuoting(a.meta); e != nil {
 		return refusedFinding(e, r.subject(i, c))
 	}
-	if o := a.permitted(); o != nil {
-		return finding{reason: o.reason, message: o.message}
+	if problem := a.permitted(); problem != nil {
+		return blockedFinding(problem)
 	}
 	return finding{ready: true, reason: stsv1alpha1.ReasonIssuerVerified, message: verifiedMessage(i, r.site(i))}
 }
@@ -226,14 +238,14 @@ func (r *IssuerReconciler) locate(i issuer, c *credential.Credential) finding {
 // to wait for it.
 func (r *IssuerReconciler) discover(i issuer, c *credential.Credential) (Discovery, time.Duration) {
 	key, authority := keyOf(i), string(i.Issuer().Authority)
-	call := r.domain(i) + " " + digest(authority, c.Transport.Identity(), c.Identity)
+	call := key.realm() + " " + digest(authority, c.Transport.Identity(), c.Identity)
 	if found, state := r.Discoveries.Collect(call, key); state == flight.Done {
 		r.Discoveries.Release(key)
 		return found, 0
 	}
 	timeout := 2 * timeoutOf(i.Issuer()) // there are two places where the document may be
 	r.Discoveries.Ask(flight.Ask[string, IssuerKey, Discovery]{
-		Key: call, Domain: r.domain(i), Waiter: key, Timeout: timeout,
+		Key: call, Domain: key.realm(), Waiter: key, Timeout: timeout,
 		Do: func(ctx context.Context) Discovery {
 			found, e := r.STS.Discover(ctx, authority, c.Transport)
 			return Discovery{metadata: found, err: e}
@@ -248,34 +260,18 @@ func (r *IssuerReconciler) site(i issuer) credential.Site {
 	return credential.Site{Issuer: keyOf(i).String() + " spec", IssuerNamespace: namespace, Namespace: namespace}
 }
 
-// domain is the tenancy domain of an issuer's discoveries: a tenant whose STS hangs holds up no other.
-func (r *IssuerReconciler) domain(i issuer) string {
-	if i.GetNamespace() == "" {
-		return "cluster/" + i.GetName()
-	}
-	return "ns/" + i.GetNamespace()
-}
-
 // subject names the objects that a remedy points at.
 func (r *IssuerReconciler) subject(i issuer, c *credential.Credential) oautherr.Subject {
 	spec, key := i.Issuer(), keyOf(i)
-	declared := cmp.Or(string(spec.Authority), string(spec.TokenEndpoint))
 	s := oautherr.Subject{
-		Host:      host(declared),
+		Host:      host(declaredBy(spec)),
 		ClientID:  credential.ClientName(r.site(i).IssuerNamespace, spec),
 		Request:   "each TokenRequest of " + key.String(),
 		Issuer:    key.String(),
-		Authority: declared,
+		Authority: declaredBy(spec),
 	}
 	if c != nil {
 		s.Credential = c.Description
 	}
 	return s
-}
-
-func timeoutOf(spec *stsv1alpha1.IssuerSpec) time.Duration {
-	if spec.Timeout != nil {
-		return spec.Timeout.Duration
-	}
-	return defaultTimeout
 }

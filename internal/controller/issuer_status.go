@@ -4,11 +4,9 @@
 package controller
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -71,7 +69,7 @@ func unselective(i issuer) *finding {
 func verifiedMessage(i issuer, site credential.Site) string {
 	spec := i.Issuer()
 	client := credential.ClientName(site.IssuerNamespace, spec)
-	at := host(cmp.Or(string(spec.Authority), string(spec.TokenEndpoint)))
+	at := host(declaredBy(spec))
 	if spec.Credential == nil {
 		return fmt.Sprintf("%s is known, and client %s needs no credential. Whether it takes the client shows when a token is asked for.", at, client)
 	}
@@ -83,26 +81,12 @@ func issuerStatus(before stsv1alpha1.IssuerStatus, generation int64, f finding, 
 	s := *before.DeepCopy()
 	s.ObservedGeneration = generation
 	c := conditions{list: s.Conditions, generation: generation, now: now}
-	status := metav1.ConditionFalse
 	if f.ready {
-		status = metav1.ConditionTrue
-	}
-	c.set(stsv1alpha1.ConditionReady, status, f.reason, f.message)
-	c.present(stsv1alpha1.ConditionStalled, !f.ready && !f.transient, &failure{reason: f.reason, message: f.message})
-	if f.transient {
-		c.set(stsv1alpha1.ConditionReconciling, metav1.ConditionTrue, stsv1alpha1.ReasonRetryScheduled,
-			"The operator looks again by itself within minutes.")
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionTrue, f.reason, f.message)
 	} else {
-		meta.RemoveStatusCondition(&c.list, stsv1alpha1.ConditionReconciling)
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message)
 	}
+	c.kstatus(f.ready, &failure{reason: f.reason, message: f.message, permanent: !f.transient}, "The operator looks again by itself within minutes.")
 	s.Conditions = c.list
 	return s
-}
-
-// readiness is the condition Ready of an issuer; its zero value stands for none.
-func readiness(s stsv1alpha1.IssuerStatus) metav1.Condition {
-	if c := meta.FindStatusCondition(s.Conditions, stsv1alpha1.ConditionReady); c != nil {
-		return *c
-	}
-	return metav1.Condition{}
 }

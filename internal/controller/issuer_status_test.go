@@ -102,6 +102,6 @@ func TestATokenOutlivesItsIssuer(t *testing.T) {
 }
 
 func transitionOf(a *attempt, kind string) string {
-	_, is := transition(a.request.Status, a.request.Status, kind)
+	_, is := transition(a.request.Status.Conditions, a.request.Status.Conditions, kind)
 	return string(is.Status) + "/" + is.Reason
 }

@@ -34,11 +34,6 @@ var _ = Describe("A refresh token", func() {
 		r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantRefreshToken, RefreshToken: &stsv1alpha1.RefreshTokenGrant{
 			TokenRef: stsv1alpha1.SecretKeyRef{Name: "seed", Key: "refresh_token"}}}
 	}
-	ask := func(ctx SpecContext, what string) {
-		edit(ctx, t.request("mail"), func(r *stsv1alpha1.TokenRequest) {
-			r.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: what}
-		})
-	}
 	kept := func(ctx SpecContext) map[string][]byte {
 		GinkgoHelper()
 		return secretOf(ctx, Default, t.namespace, "mail-refresh").Data
@@ -57,7 +52,7 @@ var _ = Describe("A refresh token", func() {
 		seen := map[string]bool{}
 		for _, round := range []string{"one", "two", "three"} {
 			seen[string(kept(ctx)["refresh_token"])] = true
-			ask(ctx, round)
+			askFor(ctx, t.request("mail"), round)
 			Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal(round)) }).Should(Succeed())
 			awaitReady(now)
 		}
@@ -70,7 +65,7 @@ var _ = Describe("A refresh token", func() {
 		now := create(ctx, t.request("mail", refreshing))
 		awaitReady(now)
 		sim.RevokeRefreshTokens(t.directory, t.clientID)
-		ask(ctx, "now")
+		askFor(ctx, t.request("mail"), "now")
 		Eventually(func(g Gomega) {
 			r := now(g)
 			g.Expect(reasonOf(r, "Issued")).To(Equal("False/InvalidGrant"))
@@ -101,7 +96,7 @@ var _ = Describe("A refresh token", func() {
 		awaitReady(now)
 		lose(ctx, true)
 		calls := len(t.calls())
-		ask(ctx, "after the crash")
+		askFor(ctx, t.request("mail"), "after the crash")
 		Eventually(func(g Gomega) {
 			r := now(g)
 			g.Expect(reasonOf(r, "Issued")).To(Equal("False/RefreshTokenLost"))
@@ -109,7 +104,7 @@ var _ = Describe("A refresh token", func() {
 			g.Expect(reasonOf(r, "Ready")).To(Equal("True/TokenValid"))
 		}).Should(Succeed())
 		Expect(t.calls()).To(HaveLen(calls + 1))
-		ask(ctx, "in vain")
+		askFor(ctx, t.request("mail"), "in vain")
 		Consistently(func() int { return len(t.calls()) }, inSync).Should(Equal(calls + 1))
 
 		seed(ctx, sim.SeedRefreshToken(t.directory, t.clientID, "sub-of-adele"))
@@ -120,7 +115,7 @@ var _ = Describe("A refresh token", func() {
 		now := create(ctx, t.request("mail", refreshing))
 		awaitReady(now)
 		lose(ctx, false)
-		ask(ctx, "after the crash")
+		askFor(ctx, t.request("mail"), "after the crash")
 		Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal("after the crash")) }).Should(Succeed())
 		awaitReady(now)
 		Expect(kept(ctx)).NotTo(HaveKey("spending"))
@@ -131,7 +126,7 @@ var _ = Describe("A refresh token", func() {
 		awaitReady(now)
 		before := kept(ctx)["refresh_token"]
 		t.rule(1, stssim.Action{Status: 503, Body: "down"})
-		ask(ctx, "meanwhile")
+		askFor(ctx, t.request("mail"), "meanwhile")
 		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Issued")).To(Equal("False/ServerError")) }).Should(Succeed())
 		Eventually(func() map[string][]byte { return kept(ctx) }).ShouldNot(HaveKey("spending"))
 		Expect(kept(ctx)["refresh_token"]).To(Equal(before))

@@ -31,17 +31,20 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 	if address == "" {
 		return nil
 	}
-	return a.permitted()
+	if problem := a.permitted(); problem != nil {
+		return new(blockedBy(problem))
+	}
+	return nil
 }
 
 // permitted says that the credential may not go where it is to go, or nothing.
-func (a *attempt) permitted() *outcome {
+func (a *attempt) permitted() *credential.Problem {
 	for _, address := range []string{a.endpoint, a.device} {
 		if address == "" {
 			continue
 		}
 		if problem := a.credential.Permits(address); problem != nil {
-			return new(blockedBy(problem))
+			return problem
 		}
 	}
 	return nil
@@ -94,8 +97,8 @@ func (r *Reconciler) discover(ctx context.Context, a *attempt) (Answer, bool) {
 		return answer, true
 	}
 	a.address(meta)
-	if o := a.permitted(); o != nil {
-		return Answer{problem: &credential.Problem{Reason: o.reason, Message: o.message}, endpoint: a.endpoint}, true
+	if problem := a.permitted(); problem != nil {
+		return Answer{problem: problem, endpoint: a.endpoint}, true
 	}
 	if a.authorize && a.device == "" {
 		return Answer{problem: noDeviceEndpoint(a), endpoint: a.endpoint}, true
@@ -109,19 +112,16 @@ func (a *attempt) located() bool {
 }
 
 func noDeviceEndpoint(a *attempt) *credential.Problem {
-	return &credential.Problem{Reason: stsv1alpha1.ReasonUnsupportedGrantType, Message: "The metadata of " + host(a.declared()) +
+	return &credential.Problem{Reason: stsv1alpha1.ReasonUnsupportedGrantType, Message: "The metadata of " + host(declaredBy(a.issuer)) +
 		" names no device authorization endpoint (RFC 8628). Set deviceAuthorizationEndpoint of " + a.issuerName() + ", or use another grant."}
 }
 
 // refuseQuoting refuses metadata whose token endpoint, which people see in gates and conditions, a
 // server has put together from the secret that it was sent before.
 func (a *attempt) refuseQuoting(meta sts.Metadata) *oautherr.Error {
-	for _, hidden := range slices.Concat(a.credential.Hidden, []sts.Sensitive{a.credential.Secret}) {
-		for _, address := range []string{meta.TokenEndpoint, meta.MTLSTokenEndpoint, meta.DeviceAuthorizationEndpoint, meta.MTLSDeviceAuthorizationEndpoint} {
-			if oautherr.Quotes(address, hidden.Reveal()) {
-				return oautherr.Refused(oautherr.ReasonEndpointRefused, "an endpoint in the metadata quotes what was sent to be kept secret")
-			}
-		}
+	addresses := []string{meta.TokenEndpoint, meta.MTLSTokenEndpoint, meta.DeviceAuthorizationEndpoint, meta.MTLSDeviceAuthorizationEndpoint}
+	if slices.ContainsFunc(addresses, a.credential.Quoted) {
+		return oautherr.Refused(oautherr.ReasonEndpointRefused, "an endpoint in the metadata quotes what was sent to be kept secret")
 	}
 	return nil
 }

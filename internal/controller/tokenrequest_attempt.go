@@ -41,6 +41,7 @@ type attempt struct {
 	credential *credential.Credential
 	assertion  *oautherr.Assertion // what stands for a federated client, as far as it is known
 	claims     string
+	trust      string // whom the transport trusts
 	attempted  string // what is asked, and with what
 	flown      string // the same, as those who may share the answer write it
 	presented  string // with what
@@ -63,7 +64,7 @@ func newAttempt(request *stsv1alpha1.TokenRequest, now time.Time) *attempt {
 		a.choice = choice{
 			issuer: issuer,
 			site:   credential.Inline(request.Namespace),
-			realm:  "ns/" + request.Namespace,
+			realm:  realmOf(request.Namespace),
 			inputs: secret.Inputs(issuer, &request.Spec),
 		}
 	}
@@ -191,7 +192,8 @@ func (a *attempt) asked() string { return "v1:" + digest(a.inputs) + "-" }
 // identify names the attempt: what is asked, over which trust root and with which version of the
 // credential. One of a chain is the request's own, and another with each token that it trades.
 func (a *attempt) identify() {
-	version := digest(a.credential.Identity, a.credential.Transport.Identity())
+	a.trust = a.credential.Transport.Identity()
+	version := digest(a.credential.Identity, a.trust)
 	a.presented = "v1:" + version
 	a.attempted = a.asked() + version
 	a.flown = a.attempted
@@ -238,7 +240,7 @@ func (a *attempt) gate() throttle.Request {
 		Endpoint:   endpoint,
 		ClientID:   a.client(),
 		Scopes:     a.scopes(),
-		Trust:      a.credential.Transport.Identity(),
+		Trust:      a.trust,
 		Credential: a.credential.Identity,
 		Account:    a.account(),
 		Claims:     a.claims,
@@ -294,9 +296,9 @@ func (a *attempt) scopes() []string { return plain(a.request.Spec.Scopes) }
 // clientName is the client as it may be shown.
 func (a *attempt) clientName() string { return credential.ClientName(a.site.IssuerNamespace, a.issuer) }
 
-// declared is the address that the issuer names: it stays the same whatever discovery tells.
-func (a *attempt) declared() string {
-	return cmp.Or(string(a.issuer.Authority), string(a.issuer.TokenEndpoint))
+// declaredBy is the address that an issuer names: it stays the same whatever discovery tells.
+func declaredBy(issuer *stsv1alpha1.IssuerSpec) string {
+	return cmp.Or(string(issuer.Authority), string(issuer.TokenEndpoint))
 }
 
 // subject names the objects that a remedy points at.
@@ -305,13 +307,13 @@ func (a *attempt) subject() oautherr.Subject {
 		return oautherr.Subject{Request: "TokenRequest " + a.key().String(), Issuer: a.issuerName()}
 	}
 	s := oautherr.Subject{
-		Host:      host(cmp.Or(a.endpoint, a.declared())),
+		Host:      host(cmp.Or(a.endpoint, declaredBy(a.issuer))),
 		ClientID:  a.clientName(),
 		Request:   "TokenRequest " + a.key().String(),
 		Issuer:    a.issuerName(),
-		Authority: a.declared(),
+		Authority: declaredBy(a.issuer),
 		Scopes:    strings.Join(a.scopes(), " "),
-		Grant:     a.userGrant(),
+		Grant:     a.grant.Trades(),
 		SignsIn:   a.signsIn(),
 		Assertion: a.assertion,
 	}
@@ -320,18 +322,6 @@ func (a *attempt) subject() oautherr.Subject {
 		s.Traded = a.credential.GrantDescription
 	}
 	return s
-}
-
-// userGrant is who stands behind the token, as remedies see it.
-func (a *attempt) userGrant() oautherr.Grant {
-	switch a.grantType() {
-	case stsv1alpha1.GrantClientCredentials:
-		return oautherr.GrantClient
-	case stsv1alpha1.GrantRefreshToken, stsv1alpha1.GrantDeviceCode, stsv1alpha1.GrantOnBehalfOf:
-		return oautherr.GrantUser
-	default:
-		return oautherr.GrantAssertion
-	}
 }
 
 // host is the host of a URL, with its port where it has one.

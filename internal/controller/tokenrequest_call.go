@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
@@ -42,9 +43,11 @@ type Answer struct {
 }
 
 // timeout bounds one call to the STS.
-func (a *attempt) timeout() time.Duration {
-	if a.issuer.Timeout != nil {
-		return a.issuer.Timeout.Duration
+func (a *attempt) timeout() time.Duration { return timeoutOf(a.issuer) }
+
+func timeoutOf(issuer *stsv1alpha1.IssuerSpec) time.Duration {
+	if issuer.Timeout != nil {
+		return issuer.Timeout.Duration
 	}
 	return defaultTimeout
 }

@@ -49,7 +49,7 @@ func issuedMessage(a *attempt) string {
 	if a.issuer == nil {
 		return "A token was issued."
 	}
-	return fmt.Sprintf("%s issued a token to client %s.", host(a.declared()), a.clientName())
+	return fmt.Sprintf("%s issued a token to client %s.", host(declaredBy(a.issuer)), a.clientName())
 }
 
 // ready tells whether a pod that mounts the Secret has what the spec asks for.
@@ -107,12 +107,12 @@ func (c *conditions) present(kind string, holds bool, f *failure) {
 
 // kstatus says, for tools that know nothing of tokens, what becomes of a token that is owed. While
 // the old one is valid nothing is owed to them: an outage of the STS must not fail a rollout.
-func (c *conditions) kstatus(valid bool, f *failure) {
+// The promise says how what isn't permanent ends.
+func (c *conditions) kstatus(valid bool, f *failure, promise string) {
 	owed := f != nil && !valid
 	c.present(stsv1alpha1.ConditionStalled, owed && f.permanent, f)
 	if owed && !f.permanent {
-		c.set(stsv1alpha1.ConditionReconciling, metav1.ConditionTrue, stsv1alpha1.ReasonRetryScheduled,
-			"The operator tries again by itself at status.nextAttemptAt.")
+		c.set(stsv1alpha1.ConditionReconciling, metav1.ConditionTrue, stsv1alpha1.ReasonRetryScheduled, promise)
 		return
 	}
 	meta.RemoveStatusCondition(&c.list, stsv1alpha1.ConditionReconciling)

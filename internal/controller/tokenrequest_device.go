@@ -21,7 +21,7 @@ import (
 // lives off the refresh token after that, and begins anew by itself only for a spec that was never
 // signed in for. A code that nobody used would otherwise be followed by the next one, for ever.
 func (a *attempt) nextSignIn() outcome {
-	fresh := a.chain.Origin != secret.Origin(a.inputs)
+	fresh := a.chain.Origin != a.origin()
 	switch {
 	case a.polling():
 		a.grant = sts.Grant{Type: sts.GrantDeviceCode, DeviceCode: a.chain.Device.Code}
@@ -42,7 +42,7 @@ func (a *attempt) nextSignIn() outcome {
 // polling says that somebody is to sign in, and that there is still time for it.
 func (a *attempt) polling() bool {
 	d := a.chain.Device
-	return d != nil && a.chain.Ended == "" && a.chain.Origin == secret.Origin(a.inputs) && a.now.Before(d.ExpiresAt)
+	return d != nil && a.chain.Ended == "" && a.chain.Origin == a.origin() && a.now.Before(d.ExpiresAt)
 }
 
 // signInAgain says that a person was told that a sign-in is needed, and has asked for one.
@@ -83,7 +83,7 @@ func (a *attempt) invitation() string {
 // device code is lost would be used in vain.
 func (r *Reconciler) invite(ctx context.Context, a *attempt, d *sts.DeviceAuthorization) (outcome, error) {
 	chain := secret.Chain{
-		Origin:       secret.Origin(a.inputs),
+		Origin:       a.origin(),
 		RefreshToken: a.chain.RefreshToken,
 		Device: &secret.SignIn{
 			Code: d.DeviceCode, UserCode: d.UserCode, URI: d.VerificationURI, CompleteURI: d.VerificationURIComplete,
@@ -149,18 +149,12 @@ func (a *attempt) stranger(token *sts.Token) bool {
 	return !token.Identity.Is(expected)
 }
 
-// signInScopes are asked for beside the spec's, for the sign-in to bring a refresh token and a name.
-var signInScopes = []string{"openid", "profile", "offline_access"}
-
-// withSignIn adds to the scopes what a sign-in needs, as far as the server knows it: one that lists
-// its scopes refuses others, and one that lists none is taken for an OpenID provider. A refresh asks
-// for what the sign-in did.
+// withSignIn adds to the scopes what a sign-in needs, for it to bring a refresh token and a name. A
+// refresh asks for what the sign-in did.
 func (a *attempt) withSignIn(scopes []string, meta sts.Metadata) []string {
 	switch {
-	case a.signsIn() && len(meta.Scopes) > 0:
-		return append(scopes, meta.Scopes...)
 	case a.signsIn():
-		return append(scopes, signInScopes...)
+		return append(scopes, meta.SignInScopes()...)
 	case a.grantType() == stsv1alpha1.GrantRefreshToken && meta.Entra:
 		// Entra gives the next refresh token only to who asks for it.
 		return append(scopes, "offline_access")

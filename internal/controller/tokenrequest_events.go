@@ -50,7 +50,7 @@ func logRefusal(ctx context.Context, a *attempt, o outcome) {
 }
 
 func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha1.TokenRequestStatus) {
-	before, now := transition(a.request.Status, after, stsv1alpha1.ConditionIssued)
+	before, now := transition(a.request.Status.Conditions, after.Conditions, stsv1alpha1.ConditionIssued)
 	failing := now.Status == metav1.ConditionFalse && o.kind != suspended
 	switch {
 	case failing && (before.Status != now.Status || before.Reason != now.Reason):
@@ -66,7 +66,7 @@ func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha
 // announceExpiry is the last call: a token that nears its end, or has met it, while its refresh
 // fails.
 func (r *Reconciler) announceExpiry(a *attempt, after stsv1alpha1.TokenRequestStatus) {
-	before, now := transition(a.request.Status, after, stsv1alpha1.ConditionReady)
+	before, now := transition(a.request.Status.Conditions, after.Conditions, stsv1alpha1.ConditionReady)
 	bothReady := before.Status == metav1.ConditionTrue && now.Status == metav1.ConditionTrue
 	switch {
 	case now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason:
@@ -81,11 +81,11 @@ func isIssued(s stsv1alpha1.TokenRequestStatus) bool {
 }
 
 // transition is a condition before and after; its zero value stands for one that isn't there.
-func transition(before, after stsv1alpha1.TokenRequestStatus, kind string) (was, is metav1.Condition) {
-	if c := meta.FindStatusCondition(before.Conditions, kind); c != nil {
+func transition(before, after []metav1.Condition, kind string) (was, is metav1.Condition) {
+	if c := meta.FindStatusCondition(before, kind); c != nil {
 		was = *c
 	}
-	if c := meta.FindStatusCondition(after.Conditions, kind); c != nil {
+	if c := meta.FindStatusCondition(after, kind); c != nil {
 		is = *c
 	}
 	return was, is

@@ -38,6 +38,7 @@ func (r *Reconciler) choose(ctx context.Context, a *attempt) (outcome, error) {
 	if ref == nil {
 		return outcome{}, nil // newAttempt has taken it from the request
 	}
+	a.realm = a.referredTo().realm()
 	if ref.Kind == stsv1alpha1.IssuerKindClusterTokenIssuer {
 		return outcome{}, r.chooseForCluster(ctx, a, string(ref.Name))
 	}
@@ -53,7 +54,6 @@ func (r *Reconciler) refuse(_ context.Context, a *attempt) (outcome, error) {
 }
 
 func (r *Reconciler) chooseOfNamespace(ctx context.Context, a *attempt, name string) error {
-	a.realm = "ns/" + a.request.Namespace
 	issuer := &stsv1alpha1.TokenIssuer{}
 	found, err := r.find(ctx, types.NamespacedName{Namespace: a.request.Namespace, Name: name}, issuer)
 	if err != nil {
@@ -69,7 +69,6 @@ func (r *Reconciler) chooseOfNamespace(ctx context.Context, a *attempt, name str
 }
 
 func (r *Reconciler) chooseForCluster(ctx context.Context, a *attempt, name string) error {
-	a.realm = "cluster/" + name
 	if r.OperatorNamespace == "" {
 		a.denied = notReady("This operator serves single namespaces (--watch-namespaces), and no ClusterTokenIssuer. Write a TokenIssuer into namespace %s, and name it in spec.issuerRef.", a.request.Namespace)
 		return nil
@@ -118,15 +117,20 @@ func (a *attempt) take(issuer *stsv1alpha1.IssuerSpec, namespace string) {
 
 // issuerName is the issuer as people find it.
 func (a *attempt) issuerName() string {
-	ref := a.request.Spec.IssuerRef
-	switch {
-	case ref == nil:
+	if a.request.Spec.IssuerRef == nil {
 		return "spec.issuer"
-	case ref.Kind == stsv1alpha1.IssuerKindClusterTokenIssuer:
-		return fmt.Sprintf("%s %s", ref.Kind, ref.Name)
-	default:
-		return fmt.Sprintf("%s %s/%s", ref.Kind, a.request.Namespace, ref.Name)
 	}
+	return a.referredTo().String()
+}
+
+// referredTo is the issuer that a request with an issuerRef names.
+func (a *attempt) referredTo() IssuerKey {
+	ref := a.request.Spec.IssuerRef
+	key := IssuerKey{Kind: ref.Kind, NamespacedName: types.NamespacedName{Namespace: a.request.Namespace, Name: string(ref.Name)}}
+	if ref.Kind == stsv1alpha1.IssuerKindClusterTokenIssuer {
+		key.Namespace = ""
+	}
+	return key
 }
 
 // servedBy says why a ClusterTokenIssuer doesn't serve the request: whom it serves comes first, and

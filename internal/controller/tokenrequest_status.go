@@ -60,7 +60,7 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	c.issued(a, o, f)
 	c.throttled(f)
 	c.interactionRequired(a, f)
-	c.kstatus(a.valid(), f)
+	c.kstatus(a.valid(), f, "The operator tries again by itself at status.nextAttemptAt.")
 	s.Conditions = c.list
 	s.Bound()
 	return s

@@ -113,11 +113,7 @@ func (r *Reconciler) requestsOfSecret(ctx context.Context, s client.Object) []re
 	if owner := metav1.GetControllerOf(s); owner != nil && owner.Kind == "TokenRequest" {
 		names = append(names, types.NamespacedName{Namespace: s.GetNamespace(), Name: owner.Name})
 	}
-	requests := make([]reconcile.Request, len(names))
-	for i, name := range names {
-		requests[i].NamespacedName = name
-	}
-	return requests
+	return asRequests(names)
 }
 
 // affectedWith has a change of a Secret or ConfigMap wake the issuers that refer to it, and returns

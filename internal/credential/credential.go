@@ -62,11 +62,18 @@ type Problem struct {
 
 // Redact returns the error without the hidden values.
 func (c *Credential) Redact(e *oautherr.Error) *oautherr.Error {
+	return e.Redact(c.hidden()...)
+}
+
+// Quoted says that a text holds one of the hidden values, or enough of one.
+func (c *Credential) Quoted(text string) bool { return oautherr.Quotes(text, c.hidden()...) }
+
+func (c *Credential) hidden() []string {
 	values := make([]string, len(c.Hidden))
 	for i, value := range c.Hidden {
 		values[i] = value.Reveal()
 	}
-	return e.Redact(values...)
+	return values
 }
 
 // ClientName is the client of an issuer as it may be shown: the identifier that stands in the spec, or

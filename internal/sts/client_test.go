@@ -114,19 +114,24 @@ func TestTokenSends(t *testing.T) {
 			if _, err := sts.New(options()).Token(t.Context(), request); err != nil {
 				t.Fatalf("asking: %v", err)
 			}
-			got := s.last(t)
-			if diff := cmp.Diff(tc.form, got.PostForm); diff != "" {
-				t.Errorf("form (-want +got):\n%s", diff)
-			}
-			basic := ""
-			if encoded, ok := strings.CutPrefix(got.Header.Get("Authorization"), "Basic "); ok {
-				decoded, _ := base64.StdEncoding.DecodeString(encoded)
-				basic = string(decoded)
-			}
-			if basic != tc.basic {
-				t.Errorf("the Basic credential is %q, want %q", basic, tc.basic)
-			}
+			expectSent(t, s.last(t), tc.form, tc.basic)
 		})
+	}
+}
+
+// expectSent compares the form of a request and its Basic credential, "" for none.
+func expectSent(t *testing.T, got *http.Request, form url.Values, basic string) {
+	t.Helper()
+	if diff := cmp.Diff(form, got.PostForm); diff != "" {
+		t.Errorf("form (-want +got):\n%s", diff)
+	}
+	credential := ""
+	if encoded, ok := strings.CutPrefix(got.Header.Get("Authorization"), "Basic "); ok {
+		decoded, _ := base64.StdEncoding.DecodeString(encoded)
+		credential = string(decoded)
+	}
+	if credential != basic {
+		t.Errorf("the Basic credential is %q, want %q", credential, basic)
 	}
 }
 

@@ -4,7 +4,6 @@
 package sts_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -84,18 +83,7 @@ func TestAuthorizeSends(t *testing.T) {
 			if _, err := sts.New(options()).Authorize(t.Context(), request); err != nil {
 				t.Fatalf("asking: %v", err)
 			}
-			got := s.last(t)
-			if diff := cmp.Diff(tc.form, got.PostForm); diff != "" {
-				t.Errorf("form (-want +got):\n%s", diff)
-			}
-			basic := ""
-			if encoded, ok := strings.CutPrefix(got.Header.Get("Authorization"), "Basic "); ok {
-				decoded, _ := base64.StdEncoding.DecodeString(encoded)
-				basic = string(decoded)
-			}
-			if basic != tc.basic {
-				t.Errorf("the Basic credential is %q, want %q", basic, tc.basic)
-			}
+			expectSent(t, s.last(t), tc.form, tc.basic)
 		})
 	}
 }

@@ -58,6 +58,17 @@ func DefaultAuthMethod(m Metadata) AuthMethod {
 	return AuthClientSecretPost
 }
 
+// SignInScopes returns what a request for somebody who signs in adds to its
+// scopes: of a server that lists its scopes those that it lists, since it may
+// refuse others; one that lists none is taken for an OpenID provider. It is
+// shared, not to be changed.
+func (m Metadata) SignInScopes() []string {
+	if len(m.Scopes) > 0 {
+		return m.Scopes
+	}
+	return signInScopes
+}
+
 // registeredAuthMethods is the IANA registry "OAuth Token Endpoint
 // Authentication Methods". Others are dropped, which bounds what is kept.
 var registeredAuthMethods = []string{

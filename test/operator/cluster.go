@@ -21,7 +21,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,17 +75,6 @@ func StartCluster(ctx context.Context) *Cluster {
 	c.kubeconfig = c.logIn(ctx)
 	c.scraper = c.admitScraper(ctx)
 	return c
-}
-
-// Raw is what the API server answers an administrator at a path that serves no objects, such as
-// "/openid/v1/jwks".
-func (c *Cluster) Raw(ctx context.Context, path string) []byte {
-	ginkgo.GinkgoHelper()
-	clientset, err := kubernetes.NewForConfig(c.admin)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	text, err := clientset.RESTClient().Get().AbsPath(path).DoRaw(ctx)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), path)
-	return text
 }
 
 // moduleRoot is the folder of the module's go.mod, wherever below it the suite runs.

@@ -90,7 +90,7 @@ func (r *Run) families(ctx context.Context) (map[string]*dto.MetricFamily, error
 // has served to anybody since it started.
 func (c *Cluster) Writes(ctx context.Context, resources ...string) float64 {
 	ginkgo.GinkgoHelper()
-	families, err := parse(string(c.Raw(ctx, "/metrics")))
+	families, err := parse(string(raw(ctx, c.admin, "/metrics")))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	var total float64
 	for _, resource := range resources {

@@ -7,17 +7,11 @@
 package outcomes_test
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokenrequest.dev/operator/test/operator"
 	"tokenrequest.dev/operator/test/stssim"
@@ -45,23 +39,5 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	sim, err = stssim.Start(stssim.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)
-	kubernetesIssuer = issuerOfTokens(ctx)
+	kubernetesIssuer = cluster.TokenIssuer(ctx).Issuer
 })
-
-// issuerOfTokens reads it from a token.
-func issuerOfTokens(ctx SpecContext) string {
-	GinkgoHelper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: operator.Namespace, Name: "anybody"}}
-	Expect(cluster.API.Create(ctx, account)).To(Succeed())
-	review := &authenticationv1.TokenRequest{}
-	Expect(cluster.API.SubResource("token").Create(ctx, account, review)).To(Succeed())
-	segments := strings.Split(review.Status.Token, ".")
-	Expect(segments).To(HaveLen(3))
-	payload, err := base64.RawURLEncoding.DecodeString(segments[1])
-	Expect(err).NotTo(HaveOccurred())
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	Expect(json.Unmarshal(payload, &claims)).To(Succeed())
-	return claims.Issuer
-}

@@ -11,53 +11,15 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"math/big"
-	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"tokenrequest.dev/operator/test/stssim"
 )
-
-// accountIssuer reads the issuer and the keys of the API server's service account tokens from where an
-// STS that trusts them reads them (OpenID Connect Discovery, RFC 7517).
-func accountIssuer(ctx SpecContext) stssim.TrustedIssuer {
-	GinkgoHelper()
-	var metadata struct{ Issuer string }
-	Expect(json.Unmarshal(cluster.Raw(ctx, "/.well-known/openid-configuration"), &metadata)).To(Succeed())
-	Expect(metadata.Issuer).NotTo(BeEmpty())
-	var set struct {
-		Keys []struct{ Kty, Crv, X, Y string }
-	}
-	Expect(json.Unmarshal(cluster.Raw(ctx, "/openid/v1/jwks"), &set)).To(Succeed())
-	Expect(set.Keys).NotTo(BeEmpty())
-	issuer := stssim.TrustedIssuer{Issuer: metadata.Issuer}
-	for _, key := range set.Keys {
-		// That is the kind of key that envtest makes.
-		Expect(key.Kty + " " + key.Crv).To(Equal("EC P-256"))
-		public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, octets(key.X), octets(key.Y)))
-		Expect(err).NotTo(HaveOccurred())
-		der, err := x509.MarshalPKIXPublicKey(public)
-		Expect(err).NotTo(HaveOccurred())
-		issuer.Keys = append(issuer.Keys, inPEM("PUBLIC KEY", der))
-	}
-	return issuer
-}
-
-// octets are a coordinate (RFC 7518 section 6.2.1.2).
-func octets(text string) []byte {
-	GinkgoHelper()
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	Expect(err).NotTo(HaveOccurred())
-	return decoded
-}
 
 // certified is a Secret as cert-manager makes it, whose issuer is an intermediate CA. The
 // private key has the encoding that is cert-manager's default.

@@ -40,7 +40,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	sim, err = stssim.Start(stssim.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)
-	accounts = accountIssuer(ctx)
+	accounts = cluster.TokenIssuer(ctx)
 
 	// The samples name no trust root: theirs is the system's.
 	roots := filepath.Join(GinkgoT().TempDir(), "roots.pem")

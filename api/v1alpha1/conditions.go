@@ -113,9 +113,14 @@ const (
 	// ReasonSuspended surfaces when spec.suspend is true and the Secret holds no valid token.
 	ReasonSuspended = "Suspended"
 
-	// ReasonUnsupportedFeature surfaces when the spec asks for something that the API knows and
-	// this version of the operator doesn't do yet.
-	ReasonUnsupportedFeature = "UnsupportedFeature"
+	// ReasonTemplateFailed surfaces when a token has come that a template of spec.secret.data can't
+	// write: it has characters that readers of the file take apart differently, or the text gets too
+	// long. Another template writes the same token, without a call. The Secret stays as it is.
+	ReasonTemplateFailed = "TemplateFailed"
+
+	// ReasonTemplateInvalid surfaces when a template of spec.secret.data can't be read, or has what
+	// isn't allowed there. No token is asked for until it is corrected. The Secret stays as it is.
+	ReasonTemplateInvalid = "TemplateInvalid"
 )
 
 // Reasons that come from the STS: CamelCase of the OAuth error.

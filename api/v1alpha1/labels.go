@@ -63,8 +63,20 @@ const (
 	// its way through the STS's directory.
 	AnnotationPresented = Group + "/presented"
 
-	// AnnotationContent is "v1:" and a hash of the Secret's data as it was written.
+	// AnnotationContent is "v1:" and a hash of the Secret's data and of the record's instants as they
+	// were written.
 	AnnotationContent = Group + "/content"
+
+	// AnnotationKeys lists the keys of the Secret that the operator has written, separated by commas.
+	// Others are somebody else's.
+	AnnotationKeys = Group + "/keys"
+
+	// AnnotationTokenKey is the key that holds the token as it is. Absent when none does.
+	AnnotationTokenKey = Group + "/token-key"
+
+	// AnnotationShape is "v1:" and a hash of the templates that the keys were made with. Absent for the
+	// default keys.
+	AnnotationShape = Group + "/shape"
 
 	// AnnotationMetadata is "v1:" and a hash of the labels and annotations that the TokenRequest
 	// wants on the Secret, so that one which it no longer wants is taken away.

@@ -193,39 +193,6 @@ var _ = Describe("What only the operator can see", func() {
 		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Ready")).To(Equal("False/InvalidClaims")) }).Should(Succeed())
 		Expect(t.calls()).To(BeEmpty())
 	})
-
-	DescribeTable("is a condition that says so: what this version doesn't do yet",
-		func(ctx SpecContext, says string, change func(*stsv1alpha1.TokenRequest)) {
-			t := newTenant(ctx)
-			now := create(ctx, t.request("graph", change))
-			Eventually(func(g Gomega) {
-				r := now(g)
-				g.Expect(reasonOf(r, "Ready")).To(Equal("False/UnsupportedFeature"))
-				g.Expect(messageOf(r, "Ready")).To(ContainSubstring(says))
-			}).Should(Succeed())
-			Expect(t.calls()).To(BeEmpty())
-		},
-		Entry("templates", "spec.secret.data", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"token": "{{ .AccessToken }}"}}
-		}),
-	)
-})
-
-var _ = Describe("A spec that is changed to something this version doesn't do", func() {
-	It("says so at once, and keeps the token and Ready", func(ctx SpecContext) {
-		t := newTenant(ctx)
-		now := create(ctx, t.request("graph"))
-		awaitReady(now)
-		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"token": "{{ .AccessToken }}"}}
-		})
-		Eventually(func(g Gomega) {
-			r := now(g)
-			g.Expect(conditionsOf(r)).To(Equal(map[string]string{"Ready": "True/TokenValid", "Issued": "False/UnsupportedFeature"}))
-			g.Expect(r.Status.Token).NotTo(BeNil())
-		}).Should(Succeed())
-		Expect(t.calls()).To(HaveLen(1))
-	})
 })
 
 var _ = Describe("Suspending", func() {

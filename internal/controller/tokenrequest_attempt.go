@@ -35,6 +35,7 @@ type attempt struct {
 	// Known once the token Secret was looked at.
 	holding  secret.Holding
 	content  secret.Content
+	shape    secret.Shape
 	decision schedule.Decision
 
 	// Known once the credential was read.
@@ -96,8 +97,13 @@ func (a *attempt) matches() bool {
 	return a.content.Intact && secret.SameHash(a.content.Record.Inputs, a.inputs)
 }
 
-// valid says that the Secret holds a token that matches the spec and hasn't expired.
-func (a *attempt) valid() bool { return a.matches() && !a.expired() }
+// valid says that the Secret holds a token that matches the spec, where the spec wants it, and that
+// hasn't expired.
+func (a *attempt) valid() bool { return a.matches() && a.content.Shaped && !a.expired() }
+
+// fits says that the token in the Secret stands where the spec wants it, or can be written there
+// without a call.
+func (a *attempt) fits() bool { return a.content.Shaped || a.holding.Body().TokenKey != "" }
 
 func (a *attempt) expired() bool {
 	expiry := a.content.Record.ExpiresAt
@@ -161,7 +167,7 @@ func (a *attempt) facts() schedule.Facts {
 		Suspended:   a.request.Spec.Suspend,
 		SecretFound: a.holding.State != secret.Free && a.holding.State != secret.Foreign,
 		Intact:      a.content.Intact,
-		Matches:     a.matches(),
+		Matches:     a.matches() && a.fits(),
 		Forced:      a.forced() != "" && !a.polling(),
 	}
 	if a.content.Intact {

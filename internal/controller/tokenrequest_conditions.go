@@ -66,7 +66,7 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 	case o.kind == suspended:
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
 			fmt.Sprintf("Secret %s holds no valid token, and spec.suspend is true. Set it to false to have a token issued.", name))
-	case a.matches() && f != nil:
+	case a.matches() && a.expired() && f != nil:
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonTokenExpired,
 			fmt.Sprintf("The token in Secret %s has expired. %s", name, f.message))
 	case a.content.Intact && f != nil:

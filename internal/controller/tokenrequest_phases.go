@@ -83,19 +83,27 @@ func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 	case a.decision.Why == schedule.WhySuspended:
 		return outcome{kind: suspended, retry: a.decision.At}, nil
 	case a.decision.Why == schedule.WhyBackoff:
-		return outcome{kind: waiting}, nil
-	case !a.content.Dressed:
-		return r.redress(ctx, a)
+		o, err := r.redress(ctx, a)
+		if err == nil && (o.kind == goOn || o.kind == settled) {
+			o = outcome{kind: waiting}
+		}
+		return o, err
 	}
-	return outcome{kind: settled, retry: a.decision.At}, nil
+	o, err := r.redress(ctx, a)
+	if err == nil && o.kind == goOn {
+		o = outcome{kind: settled, retry: a.decision.At}
+	}
+	return o, err
 }
 
-// check refuses what the API knows and this version doesn't do, what the API server couldn't see is
-// wrong, and a Secret that can't be written. It does so at once, not when the next token is due.
+// check refuses what the API server couldn't see is wrong, and a Secret that can't be written. It does
+// so at once, not when the next token is due.
 func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
-	if message := unsupported(a.request); message != "" {
-		return outcome{kind: blocked, reason: stsv1alpha1.ReasonUnsupportedFeature, message: message}, nil
+	shape, err := secret.NewShape(a.request)
+	if err != nil {
+		return misshapen(stsv1alpha1.ReasonTemplateInvalid, err, "Correct spec.secret.data; docs/spec/tokenrequest.md has templates that work."), nil
 	}
+	a.shape = shape
 	claims, ok := oautherr.DecodeClaims(string(a.request.Spec.Claims))
 	if !ok {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonInvalidClaims, message: "spec.claims is neither a JSON object nor the base64 form of one. Copy it unchanged from status.lastError.claims or from the WWW-Authenticate header."}, nil
@@ -210,7 +218,11 @@ func (r *Reconciler) takeIn(ctx context.Context, a *attempt, answer Answer) (out
 // publish writes the token into its Secret: one write, and no read unless somebody was faster.
 func (r *Reconciler) publish(ctx context.Context, a *attempt, token *sts.Token) (outcome, error) {
 	record := a.record(token)
-	o, err := r.apply(ctx, a, secret.Data(token, record), record)
+	body, err := a.shape.Body(token.AccessToken, record)
+	if err != nil {
+		return unwritable(err), nil
+	}
+	o, err := r.apply(ctx, a, body, record)
 	if err != nil || o.kind != goOn {
 		return o, err
 	}
@@ -219,13 +231,20 @@ func (r *Reconciler) publish(ctx context.Context, a *attempt, token *sts.Token) 
 	return outcome{kind: issued, called: true}, nil
 }
 
-// redress writes the token that is there once more, with the labels, annotations and owner that the
-// spec wants: that costs no call.
+// redress writes the token that is there once more, in the keys and with the labels, annotations and
+// owner that the spec wants: that costs no call, and is done during an outage too.
 func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
+	if !a.matches() || a.content.Dressed && a.content.Shaped {
+		return outcome{}, nil
+	}
 	if at, wait := r.Repairs.hold(a); wait {
 		return outcome{kind: settled, retry: at}, nil
 	}
-	o, err := r.apply(ctx, a, a.holding.Data(), a.content.Record)
+	body, err := a.body()
+	if err != nil {
+		return unwritable(err), nil
+	}
+	o, err := r.apply(ctx, a, body, a.content.Record)
 	if err != nil || o.kind != goOn {
 		return o, err
 	}
@@ -233,10 +252,30 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 	return outcome{kind: settled}, nil
 }
 
+// body is what the keys are to hold of the token that is in the Secret.
+func (a *attempt) body() (secret.Body, error) {
+	now := a.holding.Body()
+	if a.content.Shaped {
+		return now, nil
+	}
+	return a.shape.Body(now.Token(), a.content.Record)
+}
+
+// misshapen says what is wrong with a template, and what a person does about it.
+func misshapen(reason string, err error, remedy string) outcome {
+	return outcome{kind: blocked, reason: reason, message: fmt.Sprintf("In spec.secret.data %s. %s", err, remedy)}
+}
+
+// unwritable is a token that has come and that a template can't write.
+func unwritable(err error) outcome {
+	return misshapen(stsv1alpha1.ReasonTemplateFailed, err,
+		"Write the token as it is, {{ .AccessToken }}, in a key of its own, and have who reads it make the file.")
+}
+
 // apply writes the Secret by server-side apply, with a precondition that protects strangers. When
 // somebody was faster it looks once who that was.
-func (r *Reconciler) apply(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) (outcome, error) {
-	err := r.applyOnce(ctx, a, data, record)
+func (r *Reconciler) apply(ctx context.Context, a *attempt, body secret.Body, record secret.Record) (outcome, error) {
+	err := r.applyOnce(ctx, a, body, record)
 	if apierrors.IsConflict(err) {
 		if err := r.look(ctx, r.Live, a); err != nil {
 			return outcome{}, err
@@ -244,11 +283,11 @@ func (r *Reconciler) apply(ctx context.Context, a *attempt, data map[string][]by
 		if o := a.usable(); o.kind != goOn {
 			return o, nil
 		}
-		err = r.applyOnce(ctx, a, data, record)
+		err = r.applyOnce(ctx, a, body, record)
 	}
 	switch {
 	case err == nil:
-		a.content = secret.Content{Record: record, Intact: true, Dressed: true}
+		a.content = secret.Content{Record: record, Intact: true, Shaped: true, Dressed: true}
 		return outcome{}, nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return outcome{kind: gone}, nil
@@ -270,13 +309,13 @@ func (a *attempt) usable() outcome {
 	return outcome{}
 }
 
-func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) error {
+func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, body secret.Body, record secret.Record) error {
 	if a.holding.State == secret.Inherited {
 		if err := r.inherit(ctx, a.request, a.holding.Secret); err != nil {
 			return err
 		}
 	}
-	rendered := secret.Render(a.request, a.holding, data, record)
+	rendered := secret.Render(a.request, a.holding, body, record)
 	return r.Client.Apply(ctx, rendered, client.FieldOwner(stsv1alpha1.FieldManager), client.ForceOwnership)
 }
 

@@ -32,7 +32,7 @@ func given(change ...func(*attempt)) *attempt {
 	}
 	a := newAttempt(request, noon)
 	a.holding = secret.Holding{State: secret.Ours, Secret: &corev1.Secret{}}
-	a.content = secret.Content{Intact: true, Dressed: true, Record: secret.Record{
+	a.content = secret.Content{Intact: true, Shaped: true, Dressed: true, Record: secret.Record{
 		IssuedAt: noon.Add(-10 * time.Minute), ExpiresAt: noon.Add(50 * time.Minute), RefreshAt: noon.Add(30 * time.Minute),
 		Inputs: a.inputs, TokenType: "Bearer"}}
 	a.credential = &credential.Credential{ClientID: "app", Description: "Secret payments/app key secret", Identity: "uid/1"}

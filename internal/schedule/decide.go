@@ -24,7 +24,8 @@ const (
 	WhySecretMissing Why = "SecretMissing"
 	// WhySecretDrifted: the Secret's data or record were changed by somebody else.
 	WhySecretDrifted Why = "SecretDrifted"
-	// WhySpecChanged: the token was asked for with other inputs than the spec's.
+	// WhySpecChanged: the token was asked for with other inputs than the spec's, or can't be had in the shape that the
+	// spec wants now.
 	WhySpecChanged Why = "SpecChanged"
 	// WhyTokenExpired: the token is past its expiry.
 	WhyTokenExpired Why = "TokenExpired"
@@ -67,7 +68,8 @@ type Facts struct {
 	SecretFound bool
 	// Intact says that the Secret's content hash matches its data and that its record parses.
 	Intact bool
-	// Matches says that the record's inputs equal the spec's.
+	// Matches says that the record's inputs equal the spec's, and that the token stands where the spec wants it, or can
+	// be written there as it is.
 	Matches bool
 	// IssuedAt is of the record, by the clock of the operator that wrote it, never by the server's: one that lies ahead of
 	// now makes the token due. Zero: unknown, no such check.

@@ -30,7 +30,12 @@ func Example() {
 		RefreshAt: issued.Add(45 * time.Minute),
 		Inputs:    secret.Inputs(request.Spec.Issuer, &request.Spec),
 	})
-	configuration := secret.Render(request, secret.Hold(request, nil), secret.Data(token, record), record)
+	body, err := secret.Shape{}.Body(token.AccessToken, record)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	configuration := secret.Render(request, secret.Hold(request, nil), body, record)
 
 	// The API server turns the configuration into a Secret.
 	var stored corev1.Secret

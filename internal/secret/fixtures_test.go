@@ -79,7 +79,20 @@ func recordOf(r *stsv1alpha1.TokenRequest, token *sts.Token) secret.Record {
 
 func render(r *stsv1alpha1.TokenRequest, h secret.Holding, token *sts.Token) *corev1ac.SecretApplyConfiguration {
 	record := recordOf(r, token)
-	return secret.Render(r, h, secret.Data(token, record), record)
+	return secret.Render(r, h, bodyOf(r, token), record)
+}
+
+// bodyOf is a token in the shape that a request wants, which has to be one.
+func bodyOf(r *stsv1alpha1.TokenRequest, token *sts.Token) secret.Body {
+	shape, err := secret.NewShape(r)
+	if err != nil {
+		panic(err)
+	}
+	body, err := shape.Body(token.AccessToken, recordOf(r, token))
+	if err != nil {
+		panic(err)
+	}
+	return body
 }
 
 // written is what the API server holds once a request has written a token under a free name.

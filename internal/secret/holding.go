@@ -105,8 +105,10 @@ func (h Holding) Unusable(request *stsv1alpha1.TokenRequest) string {
 type Content struct {
 	// Record is meaningful only when Intact.
 	Record Record
-	// Intact: the record can be read and the data is as it was written.
+	// Intact: the record can be read, and data and record are as they were written.
 	Intact bool
+	// Shaped: the token stands in the keys, and the Secret has the type, that the request wants.
+	Shaped bool
 	// Dressed: labels, annotations and owner are as the request wants them.
 	Dressed bool
 }
@@ -116,31 +118,38 @@ func (h Holding) Inspect(request *stsv1alpha1.TokenRequest) Content {
 	if h.State == Free || h.State == Foreign {
 		return Content{}
 	}
-	record, readable := ReadRecord(h.Secret)
-	data := h.data(record)
-	intact := readable && len(data[KeyAccessToken]) > 0 &&
-		SameHash(h.Secret.Annotations[stsv1alpha1.AnnotationContent], contentHash(data))
+	record, intact := h.record()
 	if !intact {
 		return Content{}
 	}
-	return Content{Record: record, Intact: true, Dressed: h.dressed(request)}
+	return Content{Record: record, Intact: true, Shaped: h.shaped(request), Dressed: h.dressed(request)}
 }
 
-// Data is the content that an intact Secret holds for its record: to write it again with other
-// labels costs no call to the STS.
-func (h Holding) Data() map[string][]byte {
-	record, _ := ReadRecord(h.Secret)
-	return h.data(record)
-}
-
-func (h Holding) data(record Record) map[string][]byte {
-	data := map[string][]byte{}
-	for _, k := range record.keys() {
-		if v, there := h.Secret.Data[k]; there {
-			data[k] = v
+// record is that of the token in the Secret, and whether Secret and record are as they were written.
+//
+// Server-side apply leaves an annotation that we don't write and somebody else does. Taken for ours, an
+// expires-at would have each new token of unknown lifetime die at once, for ever; so an expiry and a
+// scope that the hash doesn't vouch for count as never said.
+func (h Holding) record() (Record, bool) {
+	record, readable := ReadRecord(h.Secret)
+	body := h.Body()
+	if !readable || len(body.Data) == 0 || joinKeys(body.Data) != h.Secret.Annotations[stsv1alpha1.AnnotationKeys] {
+		return Record{}, false
+	}
+	written := h.Secret.Annotations[stsv1alpha1.AnnotationContent]
+	for _, r := range []Record{record, record.without(true, false), record.without(false, true), record.without(true, true)} {
+		if SameHash(written, r.sealed(body.Data)) {
+			return r, true
 		}
 	}
-	return data
+	return Record{}, false
+}
+
+func (h Holding) shaped(request *stsv1alpha1.TokenRequest) bool {
+	if h.State != Consenting && h.Secret.Type != Type(request) {
+		return false
+	}
+	return SameHash(h.Secret.Annotations[stsv1alpha1.AnnotationShape], shapeHash(tokenSecret(request)))
 }
 
 func (h Holding) dressed(request *stsv1alpha1.TokenRequest) bool {

@@ -53,10 +53,7 @@ type Record struct {
 // ReadRecord reads the record of a Secret. The second value is false when the inputs are missing, or
 // when issued-at or refresh-at is missing or isn't an instant: the Secret then tells nothing.
 //
-// An expires-at that isn't an instant after issued-at counts as absent. Server-side apply leaves an
-// annotation that we don't write and somebody else does, and each new token of unknown lifetime
-// would be taken for a dead one, for ever. Where the annotation was ours, the content hash tells,
-// since the key expires_at goes with it.
+// An expires-at that isn't an instant after issued-at counts as absent.
 func ReadRecord(s *corev1.Secret) (Record, bool) {
 	a := s.Annotations
 	issuedAt, okIssued := instant(a[stsv1alpha1.AnnotationIssuedAt])
@@ -99,17 +96,31 @@ func (r Record) annotations() map[string]string {
 	return a
 }
 
-// keys are the data keys that belong to the record's token. Other keys of the Secret are somebody
-// else's and never make it look edited (external-secrets#2033).
-func (r Record) keys() []string {
-	keys := []string{KeyAccessToken, KeyTokenType}
-	if r.ScopeSaid {
-		keys = append(keys, KeyScope)
-	}
+// sealed hashes what a Secret holds for a record: its data, the instants that the operator goes by, and
+// the scope, which a template may write anew.
+// Other keys of the Secret are somebody else's and never make it look edited (external-secrets#2033).
+func (r Record) sealed(data map[string][]byte) string {
+	all := maps.Clone(data)
+	// No key of a Secret has a space.
+	all["at issued"], all["at refresh"] = []byte(stamp(r.IssuedAt)), []byte(stamp(r.RefreshAt))
 	if !r.ExpiresAt.IsZero() {
-		keys = append(keys, KeyExpiresAt)
+		all["at expires"] = []byte(stamp(r.ExpiresAt))
 	}
-	return keys
+	if r.ScopeSaid {
+		all["of scope"] = []byte(r.Scope)
+	}
+	return contentHash(all)
+}
+
+// without is the record as it would be if some of what an STS need not say hadn't been said.
+func (r Record) without(expiry, scope bool) Record {
+	if expiry {
+		r.ExpiresAt = time.Time{}
+	}
+	if scope {
+		r.Scope, r.ScopeSaid = "", false
+	}
+	return r
 }
 
 func instant(s string) (time.Time, bool) {

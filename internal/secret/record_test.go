@@ -42,7 +42,7 @@ func TestARecordSurvivesItsSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRequest()
 			s := &corev1.Secret{}
-			apply(t, s, secret.Render(r, secret.Hold(r, nil), map[string][]byte{"access_token": []byte("t")}, want))
+			apply(t, s, secret.Render(r, secret.Hold(r, nil), secret.Body{Data: map[string][]byte{"access_token": []byte("t")}}, want))
 			got, readable := secret.ReadRecord(s)
 			if !readable {
 				t.Errorf("the record can't be read: %v", s.Annotations)

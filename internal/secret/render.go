@@ -46,37 +46,26 @@ func NewRecord(token *sts.Token, plan Plan) Record {
 	}
 }
 
-// Data is the content of the Secret: the default keys.
-func Data(token *sts.Token, record Record) map[string][]byte {
-	data := map[string][]byte{
-		KeyAccessToken: []byte(token.AccessToken.Reveal()),
-		KeyTokenType:   []byte(record.TokenType),
-	}
-	if record.ScopeSaid {
-		data[KeyScope] = []byte(record.Scope)
-	}
-	if !record.ExpiresAt.IsZero() {
-		data[KeyExpiresAt] = []byte(stamp(record.ExpiresAt))
-	}
-	return data
-}
-
 // Render is the Secret that a request wants, as a server-side-apply configuration. Its precondition
 // comes from holding, so that no Secret that isn't the request's own is ever merged into.
-func Render(request *stsv1alpha1.TokenRequest, holding Holding, data map[string][]byte, record Record) *corev1ac.SecretApplyConfiguration {
+func Render(request *stsv1alpha1.TokenRequest, holding Holding, body Body, record Record) *corev1ac.SecretApplyConfiguration {
 	annotations := map[string]string{}
 	wanted := tokenSecret(request)
 	for k, v := range wanted.Annotations {
 		annotations[k] = string(v)
 	}
 	maps.Copy(annotations, record.annotations())
+	maps.Copy(annotations, body.annotations())
 	annotations[stsv1alpha1.AnnotationMetadata] = metadataHash(wanted)
-	annotations[stsv1alpha1.AnnotationContent] = contentHash(data)
+	annotations[stsv1alpha1.AnnotationContent] = record.sealed(body.Data)
+	if hash := shapeHash(wanted); hash != "" {
+		annotations[stsv1alpha1.AnnotationShape] = hash
+	}
 
 	secret := corev1ac.Secret(request.SecretName(), request.Namespace).
 		WithLabels(holding.labels(wanted)).
 		WithAnnotations(annotations).
-		WithData(data)
+		WithData(body.Data)
 	switch holding.State {
 	case Free:
 		// The API server answers 409 to this when anything of that name exists: one write, no

@@ -77,13 +77,13 @@ func TestRenderRefusesAStrangersSecretWithoutNamingTheToken(t *testing.T) {
 func TestRenderCopiesWhatItIsHanded(t *testing.T) {
 	r := newRequest(dressed)
 	record := recordOf(r, newToken())
-	data := secret.Data(newToken(), record)
-	rendered := secret.Render(r, secret.Hold(r, nil), data, record)
+	body := bodyOf(r, newToken())
+	rendered := secret.Render(r, secret.Hold(r, nil), body, record)
 	rendered.Data["more"], rendered.Labels["more"], rendered.Annotations["more"] = nil, "", ""
 	if diff := cmp.Diff(newRequest(dressed), r); diff != "" {
 		t.Errorf("the request changed (-before +after):\n%s", diff)
 	}
-	if diff := cmp.Diff(secret.Data(newToken(), record), data); diff != "" {
+	if diff := cmp.Diff(bodyOf(r, newToken()).Data, body.Data); diff != "" {
 		t.Errorf("the data changed (-before +after):\n%s", diff)
 	}
 }
@@ -135,7 +135,7 @@ func TestData(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]string{}
-			for k, v := range secret.Data(test.token, secret.NewRecord(test.token, secret.Plan{})) {
+			for k, v := range bodyOf(newRequest(), test.token).Data {
 				got[k] = string(v)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {

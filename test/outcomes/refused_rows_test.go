@@ -4,12 +4,15 @@
 package outcomes_test
 
 import (
+	"net/http"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/operator"
+	"tokenrequest.dev/operator/test/stssim"
 )
 
 // The addresses that the operator is told to leave alone, by flags.
@@ -52,10 +55,23 @@ var refusedRows = []row{
 	refusal("A host that isn't allowed", "The endpoint's host isn't in the operator's `--allowed-hosts`.", at("https://elsewhere.example/token")),
 	refusal("A denied address", "The endpoint's address lies in the operator's `--denied-cidrs`.", at("https://192.0.2.7/token")),
 	refusal("A link-local address", "The endpoint's address is link-local.", at("https://169.254.169.254/token")),
-	refusal("A template", "The request renders the token through a template.", func(r *stsv1alpha1.TokenRequest) {
-		r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"header": "Bearer {{ .AccessToken }}"}}
-	}),
+	refusal("A template that can't be read", "A template ends in the middle.", shapedAs("Bearer {{ .AccessToken")),
+	refusal("A template with a loop", "A template has something that isn't allowed.", shapedAs("{{ range .AccessToken }}{{ end }}")),
+	refusal("A template with an unknown field", "A template has a field that isn't there.", shapedAs("{{ .IDToken }}")),
+	{
+		name: "A token that a template can't write", does: "The STS issues a token with a space, and the template is of a netrc file.",
+		act: stssim.Action{Status: http.StatusOK, Body: `{"access_token":"two words","token_type":"Bearer","expires_in":3600}`}, calls: 1,
+		spec: shapedAs("machine sts.example login oauth2 password {{ netrc .AccessToken }}"),
+	},
+	refusal("Templates without the token", "No template has the token.", shapedAs("{{ .ExpiresAt }}")),
 	refusal("Suspended", "`spec.suspend` is true.", func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = true }),
+}
+
+// shapedAs has the Secret made by a template.
+func shapedAs(template stsv1alpha1.SecretTemplate) func(*stsv1alpha1.TokenRequest) {
+	return func(r *stsv1alpha1.TokenRequest) {
+		r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"header": template}}
+	}
 }
 
 func refusal(name, does string, spec func(*stsv1alpha1.TokenRequest)) row {

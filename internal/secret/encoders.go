@@ -1,0 +1,112 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package secret
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// encoders are the functions of a template. Each makes a text that its format's readers take for the
+// very same token, whatever characters an STS has put into it, or refuses. None does I/O, and none of
+// their errors quotes what it was given.
+func encoders() template.FuncMap {
+	return template.FuncMap{
+		"b64enc":  bounded(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
+		"json":    bounded(jsonString),
+		"percent": bounded(percentEncoded),
+		"netrc":   bounded(plainIn("netrc", netrcPlain)),
+		"env":     bounded(plainIn("env", envPlain)),
+		"print":   joined,
+	}
+}
+
+// refusal is an encoder's own error, which Go's template engine wraps in words of its own.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const errTooLong = refusal("makes more than 64 KiB")
+
+func bounded(encode func(string) (string, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		encoded, err := encode(s)
+		if err == nil && len(encoded) > longestText {
+			return "", errTooLong
+		}
+		return encoded, err
+	}
+}
+
+// joined is print without the spaces that Go puts between some operands.
+func joined(parts ...string) (string, error) {
+	length := 0
+	for _, part := range parts {
+		length += len(part)
+	}
+	if length > longestText {
+		return "", errTooLong
+	}
+	return strings.Join(parts, ""), nil
+}
+
+// jsonString is a JSON string with its quotes, which is one of YAML as well. Go's escapes for HTML would
+// be right too, but nobody expects them.
+func jsonString(s string) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return "", errors.New("json can't encode the text")
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// percentEncoded leaves RFC 3986's unreserved characters (section 2.3) and encodes every other byte, so
+// that the text can stand in each part of a URL. net/url has no such function: PathEscape leaves '@',
+// ':' and '&', and QueryEscape makes '+' of a space.
+func percentEncoded(s string) (string, error) {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; alphanumeric(c) || strings.IndexByte("-._~", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String(), nil
+}
+
+// Characters that all readers of a format take as they are, beside letters and digits. For others there
+// is no one spelling: Go's netrc reader knows no quotes and curl's does; Docker takes the quotes of an env
+// file for part of the value, and a shell takes them away. The tokens of Entra and most others, and every
+// JWT, have none but these.
+const (
+	netrcPlain = "-._~+/=:,;!$%&*@^|()[]{}<>?"
+	envPlain   = "-._~+/=:,%@^"
+)
+
+// plainIn refuses a text that isn't made of plain characters.
+func plainIn(function, plain string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		for i := range len(s) {
+			if c := s[i]; !alphanumeric(c) && strings.IndexByte(plain, c) < 0 {
+				return "", refusal(fmt.Sprintf("can't be written: readers of such a file don't agree on a character that %s was given", function))
+			}
+		}
+		if s == "" {
+			return "", refusal(fmt.Sprintf("can't be written: %s was given nothing, and such a file has no empty value", function))
+		}
+		return s, nil
+	}
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}

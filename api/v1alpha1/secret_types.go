@@ -3,7 +3,9 @@
 
 package v1alpha1
 
-// SecretTemplate is a Go template over the token, without loops, variables or I/O functions.
+// SecretTemplate is a Go template over the token: text, the fields .AccessToken, .TokenType,
+// .IssuedTokenType, .Scope, .IssuedAt and .ExpiresAt, pipelines, if, and the functions and, b64enc, env,
+// eq, json, ne, netrc, not, or, percent and print.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=8192
@@ -25,6 +27,12 @@ type AnnotationValue string
 // The keys that are refused would have other controllers act on the Secret in our name: a type
 // that makes it a credential of the cluster, a label that has a garbage collector or a chart
 // manager own it.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'kubernetes.io/dockerconfigjson' || has(self.data) && '.dockerconfigjson' in self.data",message="write secret.data with the key .dockerconfigjson, which Kubernetes demands of this type; config/samples/shapes/dockerconfigjson.yaml has one"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'kubernetes.io/dockercfg' || has(self.data) && '.dockercfg' in self.data",message="write secret.data with the key .dockercfg, which Kubernetes demands of this type, or better take the type kubernetes.io/dockerconfigjson"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'kubernetes.io/basic-auth' || has(self.data) && ('username' in self.data || 'password' in self.data)",message="write secret.data with the keys username and password, which Kubernetes demands of this type; config/samples/shapes/git-basic-auth.yaml has them"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'kubernetes.io/ssh-auth' || has(self.data) && 'ssh-privatekey' in self.data",message="write another type, such as Opaque, or secret.data with the key ssh-privatekey, which Kubernetes demands of this one"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'kubernetes.io/tls' || has(self.data) && 'tls.crt' in self.data && 'tls.key' in self.data",message="write another type, such as Opaque, or secret.data with the keys tls.crt and tls.key, which Kubernetes demands of this one"
 type TokenSecret struct {
 	// name of the Secret. Absent: the TokenRequest's name.
 	// +optional
@@ -54,7 +62,8 @@ type TokenSecret struct {
 	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 
 	// data maps a key to a template over the token. Absent: access_token, token_type, scope and
-	// expires_at.
+	// expires_at. A key whose template makes nothing is left out. A change costs a call only where no
+	// key of before holds the token as it is.
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=32

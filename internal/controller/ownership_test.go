@@ -175,12 +175,15 @@ var _ = Describe("The Secret", func() {
 	It("stays refused when the API server refuses it, in words that quote no value", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		now := create(ctx, t.request("graph", func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Secret = &stsv1alpha1.TokenSecret{Type: string(corev1.SecretTypeTLS)}
+			r.Spec.Secret = &stsv1alpha1.TokenSecret{
+				Type: string(corev1.SecretTypeDockerConfigJson),
+				Data: templates{corev1.DockerConfigJsonKey: "no JSON {{ .AccessToken }}"},
+			}
 		}))
 		Eventually(func(g Gomega) {
 			r := now(g)
 			g.Expect(reasonOf(r, "Ready")).To(Equal("False/SecretInvalid"))
-			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("data[tls.crt]"))
+			g.Expect(messageOf(r, "Ready")).To(And(ContainSubstring("data[.dockerconfigjson]"), Not(ContainSubstring("no JSON"))))
 		}).Should(Succeed())
 	})
 })

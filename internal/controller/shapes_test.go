@@ -142,7 +142,7 @@ var _ = Describe("The shape of a Secret", func() {
 		Eventually(func(g Gomega) {
 			r := now(g)
 			g.Expect(reasonOf(r, "Ready")).To(Equal("False/TemplateFailed"))
-			g.Expect(messageOf(r, "Ready")).To(And(ContainSubstring("the template of key .netrc can't be written"), Not(ContainSubstring("two words"))))
+			g.Expect(messageOf(r, "Ready")).To(And(ContainSubstring("the template of key .netrc can't write what netrc is given"), Not(ContainSubstring("two words"))))
 		}).Should(Succeed())
 		edit(ctx, t.request("graph"), shapedAs(alone))
 		awaitReady(now)

@@ -101,7 +101,7 @@ func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
 	shape, err := secret.NewShape(a.request)
 	if err != nil {
-		return misshapen(stsv1alpha1.ReasonTemplateInvalid, err, "Correct spec.secret.data; docs/spec/tokenrequest.md has templates that work."), nil
+		return misshapen(stsv1alpha1.ReasonTemplateInvalid, err, "Correct it; config/samples/shapes has templates that work."), nil
 	}
 	a.shape = shape
 	claims, ok := oautherr.DecodeClaims(string(a.request.Spec.Claims))

@@ -97,11 +97,11 @@ func plainIn(function, plain string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		for i := range len(s) {
 			if c := s[i]; !alphanumeric(c) && strings.IndexByte(plain, c) < 0 {
-				return "", refusal(fmt.Sprintf("can't be written: readers of such a file don't agree on a character that %s was given", function))
+				return "", refusal(fmt.Sprintf("can't write what %s is given: readers of such a file don't agree on one of its characters", function))
 			}
 		}
 		if s == "" {
-			return "", refusal(fmt.Sprintf("can't be written: %s was given nothing, and such a file has no empty value", function))
+			return "", refusal(fmt.Sprintf("can't write what %s is given: it is empty, and such a file has no empty value", function))
 		}
 		return s, nil
 	}

@@ -37,7 +37,7 @@ func NewShape(request *stsv1alpha1.TokenRequest) (Shape, error) {
 		mentioned = mentioned || mentions(compiled.Root, ".AccessToken")
 	}
 	if len(wanted) > 0 && !mentioned {
-		return Shape{}, &TemplateError{Problem: "no template of spec.secret.data has the token; write {{ .AccessToken }} in one"}
+		return Shape{}, &TemplateError{Problem: "no template has the token; write {{ .AccessToken }} in one"}
 	}
 	return s, nil
 }
@@ -120,7 +120,7 @@ func (s Shape) Body(token sts.Sensitive, record Record) (Body, error) {
 		}
 	}
 	if len(data) == 0 {
-		return Body{}, &TemplateError{Problem: "every template of spec.secret.data makes nothing of this token"}
+		return Body{}, &TemplateError{Problem: "every template makes nothing of this token"}
 	}
 	return Body{Data: data, TokenKey: keyOf(token, data)}, nil
 }
@@ -142,7 +142,7 @@ func execute(t *template.Template, f fields) ([]byte, error) {
 		return out.Bytes(), nil
 	}
 	// Only an encoder's own words are known to quote nothing.
-	problem := refusal("can't be written")
+	problem := refusal("can't write this token")
 	errors.As(err, &problem)
 	return nil, &TemplateError{t.Name(), string(problem)}
 }

@@ -124,7 +124,7 @@ func TestASecretWithoutTheTokenIsRefused(t *testing.T) {
 		r := newRequest(func(r *stsv1alpha1.TokenRequest) {
 			r.Spec.Secret = &stsv1alpha1.TokenSecret{Data: map[string]stsv1alpha1.SecretTemplate{"k": stsv1alpha1.SecretTemplate(template)}}
 		})
-		if _, err := secret.NewShape(r); err == nil || !strings.Contains(err.Error(), "no template of spec.secret.data has the token") {
+		if _, err := secret.NewShape(r); err == nil || !strings.Contains(err.Error(), "no template has the token") {
 			t.Errorf("NewShape of %q: %v", template, err)
 		}
 	}
@@ -141,9 +141,9 @@ func TestASecretWithoutTheTokenIsRefused(t *testing.T) {
 // What a template makes of a token can be refused too; what it was is in no error.
 func TestATokenThatATemplateCannotWrite(t *testing.T) {
 	tests := map[string]struct{ template, token, says string }{
-		"a space in netrc":                 {"{{ netrc .AccessToken }}", tokenCanary + " b", "don't agree on a character that netrc was given"},
-		"a quote in an env file":           {"{{ env .AccessToken }}", tokenCanary + "'", "don't agree on a character that env was given"},
-		"nothing in an env file":           {`{{ env "" }}`, tokenCanary, "env was given nothing"},
+		"a space in netrc":                 {"{{ netrc .AccessToken }}", tokenCanary + " b", "can't write what netrc is given"},
+		"a quote in an env file":           {"{{ env .AccessToken }}", tokenCanary + "'", "can't write what env is given"},
+		"nothing in an env file":           {`{{ env "" }}`, tokenCanary, "env is given: it is empty"},
 		"more than 64 KiB":                 {"{{ .AccessToken }}{{ .AccessToken }}", strings.Repeat("canary-of-an-access-token", 1500), "makes more than 64 KiB"},
 		"more than 64 KiB in an encoder":   {"{{ if b64enc .AccessToken }}{{ end }}", strings.Repeat("canary-of-an-access-token", 2500), "makes more than 64 KiB"},
 		"more than 64 KiB in print":        {"{{ if print .AccessToken .AccessToken }}{{ end }}", strings.Repeat("canary-of-an-access-token", 1500), "makes more than 64 KiB"},

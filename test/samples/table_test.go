@@ -35,6 +35,8 @@ type token struct {
 	audience string
 	scope    string // in the Secret; no such key if empty
 
+	reads reader // of the Secret; the default keys if nil
+
 	signsIn *stssim.Person // whoever does so with the code
 	store   string         // the Secret of the refresh token
 	seed    string         // the refresh token before that, which isn't in there any more
@@ -157,6 +159,15 @@ var table = map[string]func(namespace string) sample{
 			requests: map[string]token{"graph-of-all": ofContoso(graph)},
 		}
 	},
+	"shapes/raw-token.yaml":            shaped("orders", key("token")),
+	"shapes/authorization-header.yaml": shaped("orders-header", behind("authorization", "Bearer ")),
+	"shapes/dockerconfigjson.yaml":     shaped("registry", dockerPassword),
+	"shapes/git-basic-auth.yaml":       shaped("git", basicAuthPassword),
+	"shapes/netrc.yaml":                shaped("netrc", netrcPassword),
+	"shapes/git-credentials.yaml":      shaped("git-store", storedPassword),
+	"shapes/argocd-repository.yaml":    shaped("argocd", argoRepositoryPassword),
+	"shapes/flux-bearer-token.yaml":    shaped("flux", key("bearerToken")),
+	"shapes/env-file.yaml":             shaped("env", environmentToken),
 	"issuers/token-issuer.yaml": func(string) sample {
 		return sample{requests: map[string]token{
 			"graph-of-contoso":   ofContoso(graph),

@@ -194,36 +194,45 @@ func (r *reader) operand(node parse.Node) (value, error) {
 	}
 }
 
-// resultOf is what a function makes of such arguments.
-func resultOf(name string, arguments []value) (value, error) {
-	texts := !slices.Contains(arguments, truth)
+// signature is how a function is called, and what it makes.
+type signature struct {
+	takes func(arguments []value) bool
+	wants string // in words that follow "something else than"
+	makes func(arguments []value) value
+}
+
+func signatureOf(name string) (signature, bool) {
+	always := func(v value) func([]value) value { return func([]value) value { return v } }
 	switch name {
 	case "b64enc", "json", "percent", "netrc", "env":
-		if len(arguments) != 1 || !texts {
-			return "", fmt.Errorf("calls %s with something else than one text", name)
-		}
-		return text, nil
+		return signature{func(a []value) bool { return len(a) == 1 && a[0] == text }, "one text", always(text)}, true
 	case "print":
-		if len(arguments) == 0 || !texts {
-			return "", fmt.Errorf("calls %s with something else than texts", name)
-		}
-		return text, nil
+		return signature{func(a []value) bool { return len(a) > 0 && alike(a) && a[0] == text }, "texts", always(text)}, true
 	case "eq", "ne":
-		if len(arguments) != 2 || !texts {
-			return "", fmt.Errorf("calls %s with something else than two texts", name)
-		}
-		return truth, nil
+		return signature{func(a []value) bool { return len(a) == 2 && alike(a) && a[0] == text }, "two texts", always(truth)}, true
 	case "not":
-		if len(arguments) != 1 {
-			return "", fmt.Errorf("calls %s with something else than one value", name)
-		}
-		return truth, nil
+		return signature{func(a []value) bool { return len(a) == 1 }, "one value", always(truth)}, true
 	case "and", "or":
-		if len(arguments) == 0 || !texts && slices.Contains(arguments, text) {
-			return "", fmt.Errorf("calls %s with texts and conditions, or with nothing; make them all of one kind", name)
-		}
-		return arguments[0], nil
+		return signature{func(a []value) bool { return len(a) > 0 && alike(a) }, "values of one kind", func(a []value) value { return a[0] }}, true
 	default:
+		return signature{}, false
+	}
+}
+
+// alike says that no two of the values, of which there is one at least, are of different kinds.
+func alike(values []value) bool {
+	return !slices.ContainsFunc(values, func(v value) bool { return v != values[0] })
+}
+
+// resultOf is what a function makes of such arguments.
+func resultOf(name string, arguments []value) (value, error) {
+	s, listed := signatureOf(name)
+	switch {
+	case !listed:
 		return "", fmt.Errorf("calls %s, which isn't allowed; the functions are and, b64enc, env, eq, json, ne, netrc, not, or, percent and print", name)
+	case !s.takes(arguments):
+		return "", fmt.Errorf("calls %s with something else than %s", name, s.wants)
+	default:
+		return s.makes(arguments), nil
 	}
 }

@@ -98,8 +98,8 @@ func TestTemplatesAreRefused(t *testing.T) {
 		"that encode a condition":                           {`{{ json (eq .Scope "a") }}`, "something else than one text"},
 		"that print nothing":                                {`{{ print }}`, "something else than texts"},
 		"that negate two":                                   {`{{ if not .Scope .Scope }}{{ end }}`, "something else than one value"},
-		"that mix kinds":                                    {`{{ or .Scope (eq .Scope "a") }}`, "make them all of one kind"},
-		"that choose from nothing":                          {`{{ or }}`, "make them all of one kind"},
+		"that mix kinds":                                    {`{{ or .Scope (eq .Scope "a") }}`, "something else than values of one kind"},
+		"that choose from nothing":                          {`{{ or }}`, "something else than values of one kind"},
 		"that write a condition":                            {`{{ eq .Scope "a" }}`, "use it with if"},
 		"with a mistake in a branch that isn't taken":       {`{{ if eq .Scope "" }}{{ .Nothing }}{{ end }}`, "has no field .Nothing"},
 		"with a mistake in else":                            {`{{ if .Scope }}{{ else }}{{ .Nothing }}{{ end }}`, "has no field .Nothing"},
@@ -194,8 +194,7 @@ func FuzzTemplates(f *testing.F) {
 		r := shapedAs(template)
 		shape, err := secret.NewShape(r)
 		if err != nil {
-			var refused *secret.TemplateError
-			if !errors.As(err, &refused) {
+			if _, refused := errors.AsType[*secret.TemplateError](err); !refused {
 				t.Fatalf("NewShape: %T", err)
 			}
 			return

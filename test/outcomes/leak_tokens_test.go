@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
-	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/stssim"
 )
 
@@ -90,9 +87,10 @@ func tokenPaths() []leakPath {
 			return row{act: stssim.Action{Body: response(c)}, with: somebodyElses}
 		}),
 		pathOf("a token whose Secret is refused", word, func(c canaries) row {
-			return row{act: stssim.Action{Body: response(c)}, spec: func(r *stsv1alpha1.TokenRequest) {
-				r.Spec.Secret = &stsv1alpha1.TokenSecret{Type: string(corev1.SecretTypeDockerConfigJson)}
-			}}
+			return row{act: stssim.Action{Body: response(c)}, spec: registryOf("the password is {{ .AccessToken }}")}
+		}),
+		pathOf("a token that a template can't write", word, func(c canaries) row {
+			return row{act: stssim.Action{Body: response(c)}, spec: shapedAs(`{{ print "a b" .AccessToken | netrc }}`)}
 		}),
 	}
 }

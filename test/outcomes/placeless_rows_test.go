@@ -18,12 +18,20 @@ var placelessRows = []row{
 		name: "A Secret of somebody else's", does: "A Secret of the wanted name exists that the operator didn't make.",
 		with: somebodyElses, calls: 1,
 	}, {
-		name: "A Secret of a type that wants other keys", does: "`spec.secret.type` is kubernetes.io/tls, and the API server refuses the Secret.",
-		spec: func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Secret = &stsv1alpha1.TokenSecret{Type: string(corev1.SecretTypeTLS)}
-		},
+		name: "A Secret of a type that wants another content", does: "`spec.secret.type` is kubernetes.io/dockerconfigjson, its key isn't JSON, and the API server refuses the Secret.",
+		spec:  registryOf("the password is {{ .AccessToken }}"),
 		calls: 1,
 	},
+}
+
+// registryOf has an image pull secret made by a template.
+func registryOf(template stsv1alpha1.SecretTemplate) func(*stsv1alpha1.TokenRequest) {
+	return func(r *stsv1alpha1.TokenRequest) {
+		r.Spec.Secret = &stsv1alpha1.TokenSecret{
+			Type: string(corev1.SecretTypeDockerConfigJson),
+			Data: map[string]stsv1alpha1.SecretTemplate{corev1.DockerConfigJsonKey: template},
+		}
+	}
 }
 
 // somebodyElses is a Secret of the name that the token's would have.

@@ -60,3 +60,26 @@ func Example() {
 	// due at: 2030-01-02T03:49:05Z
 	// after an edit: false
 }
+
+// A token in the shape that a registry's clients read.
+func ExampleNewShape() {
+	request := &stsv1alpha1.TokenRequest{Spec: stsv1alpha1.TokenRequestSpec{Secret: &stsv1alpha1.TokenSecret{
+		Data: map[string]stsv1alpha1.SecretTemplate{
+			"config.json": `{"auths": {"registry.example.com": {"auth": {{ print "user:" .AccessToken | b64enc | json }}}}}`,
+		},
+	}}}
+	shape, err := secret.NewShape(request)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body, err := shape.Body("s3cr3t", secret.Record{TokenType: "Bearer"})
+	fmt.Println(string(body.Data["config.json"]), err)
+
+	request.Spec.Secret.Data["config.json"] = "{{ range .AccessToken }}{{ end }}"
+	_, err = secret.NewShape(request)
+	fmt.Println(err)
+	// Output:
+	// {"auths": {"registry.example.com": {"auth": "dXNlcjpzM2NyM3Q="}}} <nil>
+	// the template of key config.json has range, which isn't allowed here; of actions there are fields, functions and if
+}

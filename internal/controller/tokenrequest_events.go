@@ -58,21 +58,20 @@ func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha
 	case failing:
 	case before.Status == metav1.ConditionFalse && before.Reason != stsv1alpha1.ReasonSuspended && now.Status == metav1.ConditionTrue:
 		r.note(a, now.Reason, "The failure is over: "+now.Message)
-	case o.kind == issued && a.forced() != "":
+	case o.kind == issued && after.LastHandledRefreshAt != a.request.Status.LastHandledRefreshAt:
 		r.note(a, now.Reason, "The token was refreshed as the annotation asked: "+now.Message)
 	}
 }
 
-// announceExpiry is the last call: a token that nears its end, or has met it, while its refresh
-// fails.
+// announceExpiry is the last call: a token that nears its end, or has met it, and no refresh comes.
 func (r *Reconciler) announceExpiry(a *attempt, after stsv1alpha1.TokenRequestStatus) {
 	before, now := transition(a.request.Status.Conditions, after.Conditions, stsv1alpha1.ConditionReady)
-	bothReady := before.Status == metav1.ConditionTrue && now.Status == metav1.ConditionTrue
+	late := a.request.Spec.Suspend || !isIssued(after)
 	switch {
-	case now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason:
-		r.warn(a, now.Reason, now.Message)
-	case bothReady && before.Message != now.Message && !isIssued(after):
+	case now.Status == metav1.ConditionTrue && late && a.expiring() && before.Message != now.Message:
 		r.warn(a, reasonTokenExpiring, now.Message)
+	case now.Status == metav1.ConditionFalse && late && a.matches() && before.Status != metav1.ConditionFalse:
+		r.warn(a, stsv1alpha1.ReasonTokenExpired, now.Message)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -37,10 +36,10 @@ func (s *TokenStates) add(request *stsv1alpha1.TokenRequest, now time.Time) {
 	if !request.DeletionTimestamp.IsZero() {
 		return
 	}
-	token := request.Status.Token
-	ended := token != nil && token.ExpiresAt != nil && !now.Before(token.ExpiresAt.Time)
-	ready := meta.FindStatusCondition(request.Status.Conditions, stsv1alpha1.ConditionReady)
-	good := ready != nil && ready.Status == metav1.ConditionTrue && !ended
+	token, ended := request.Status.Token, hasEnded(request.Status.Token, now)
+	ready := conditionOf(request.Status.Conditions, stsv1alpha1.ConditionReady)
+	matched := ready.Status == metav1.ConditionTrue || ready.Reason == stsv1alpha1.ReasonTokenExpired
+	good := ready.Status == metav1.ConditionTrue && !ended
 	switch {
 	case good && overdue(token, now):
 		s.Expiring++
@@ -48,11 +47,15 @@ func (s *TokenStates) add(request *stsv1alpha1.TokenRequest, now time.Time) {
 		s.Valid++
 	case request.Spec.Suspend:
 		s.Suspended++
-	case ended && ready != nil && (ready.Status == metav1.ConditionTrue || ready.Reason == stsv1alpha1.ReasonTokenExpired):
+	case ended && matched:
 		s.Expired++
 	default:
 		s.Missing++
 	}
+}
+
+func hasEnded(token *stsv1alpha1.TokenStatus, now time.Time) bool {
+	return token != nil && token.ExpiresAt != nil && !now.Before(token.ExpiresAt.Time)
 }
 
 // overdue says that a token nears its end, and should have been replaced by now.

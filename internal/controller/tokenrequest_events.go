@@ -79,15 +79,17 @@ func isIssued(s stsv1alpha1.TokenRequestStatus) bool {
 	return meta.IsStatusConditionTrue(s.Conditions, stsv1alpha1.ConditionIssued)
 }
 
-// transition is a condition before and after; its zero value stands for one that isn't there.
+// transition is a condition before and after.
 func transition(before, after []metav1.Condition, kind string) (was, is metav1.Condition) {
-	if c := meta.FindStatusCondition(before, kind); c != nil {
-		was = *c
+	return conditionOf(before, kind), conditionOf(after, kind)
+}
+
+// conditionOf is a condition, or its zero value.
+func conditionOf(conditions []metav1.Condition, kind string) metav1.Condition {
+	if c := meta.FindStatusCondition(conditions, kind); c != nil {
+		return *c
 	}
-	if c := meta.FindStatusCondition(after, kind); c != nil {
-		is = *c
-	}
-	return was, is
+	return metav1.Condition{}
 }
 
 func (r *Reconciler) warn(a *attempt, reason, message string) {

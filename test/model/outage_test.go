@@ -4,6 +4,7 @@
 package model_test
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -42,8 +43,10 @@ func outagesOfALife() []outage {
 		{name: "an expired client secret", answer: refused(http.StatusUnauthorized, "invalid_client", 7000222), reason: "InvalidClient",
 			owed: map[string]string{"Stalled": "True/InvalidClient"}},
 		{name: "a deleted credential", reason: "CredentialNotFound", owed: map[string]string{"Stalled": "True/CredentialNotFound"},
-			begin: func(w *world) { w.must("deleting the credential", w.people.Delete(w.ctx(), w.credential(w.namespace("a")))) },
-			end:   func(w *world) { w.create(w.credential(w.namespace("a"))) }},
+			begin: func(w *world) {
+				w.must("deleting the credential", w.people.Delete(w.ctx(), w.credential(w.namespace("a"))))
+			},
+			end: func(w *world) { w.create(w.credential(w.namespace("a"))) }},
 	}
 }
 
@@ -82,9 +85,7 @@ func sitOut(t *testing.T, o outage, life time.Duration) {
 
 	// Until the end nears nothing but Issued tells.
 	told := map[string]string{"Ready": "True/TokenValid", "Issued": "False/" + o.reason}
-	for kind, said := range o.extra {
-		told[kind] = said
-	}
+	maps.Copy(told, o.extra)
 	w.until(func() bool { return !w.time.wall.Now().Before(well.NextAttemptAt.Time) && w.says(name, told) })
 	for w.nextLook(name).Before(near) {
 		w.follow()
@@ -116,9 +117,7 @@ func sitOut(t *testing.T, o outage, life time.Duration) {
 	// From its end on there is no token, for as long as it takes.
 	over := map[string]string{"Ready": "False/TokenExpired"}
 	for _, more := range []map[string]string{{"Issued": "False/" + o.reason}, o.extra, o.owed} {
-		for kind, said := range more {
-			over[kind] = said
-		}
+		maps.Copy(over, more)
 	}
 	w.until(func() bool { return w.says(name, over) })
 	if now := w.time.wall.Now(); now.Before(end) || now.After(end.Add(time.Second)) {

@@ -295,6 +295,9 @@ type TokenRequestStatus struct {
 // +kubebuilder:printcolumn:name="Issuer",type=string,JSONPath=`.spec.issuerRef.name`,priority=1
 // +kubebuilder:printcolumn:name="User Code",type=string,JSONPath=`.status.deviceAuthorization.userCode`,priority=1
 // +kubebuilder:printcolumn:name="Sign In At",type=string,JSONPath=`.status.deviceAuthorization.verificationURI`,priority=1
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspend`,priority=1
+// +kubebuilder:printcolumn:name="Refresh Asked",type=string,JSONPath=`.metadata.annotations.sts\.tokenrequest\.dev/refresh-requested-at`,priority=1
+// +kubebuilder:printcolumn:name="Refresh Done",type=string,JSONPath=`.status.lastHandledRefreshAt`,priority=1
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.grant) || !(self.spec.grant.type in ['RefreshToken', 'DeviceCode']) || (has(self.spec.grant.refreshToken) && has(self.spec.grant.refreshToken.store) ? self.spec.grant.refreshToken.store.name : has(self.spec.grant.deviceCode) && has(self.spec.grant.deviceCode.store) ? self.spec.grant.deviceCode.store.name : self.metadata.name + '-refresh') != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name)",message="write another name in the grant's store than in spec.secret.name: whoever mounts the token's Secret would read the refresh token",fieldPath=".spec.grant"
 type TokenRequest struct {
 	metav1.TypeMeta `json:",inline"`

@@ -35,6 +35,9 @@ var _ = Describe("What the operator measures", func() {
 		before := map[string]float64{}
 		Eventually(func(g Gomega) { before = samples(g) }).Should(Succeed())
 		Expect(before).To(And(HaveKey(tokens), HaveKey(discoveries), HaveKey(running), HaveKey(queued)))
+		for _, state := range []string{"Valid", "Expiring", "Expired", "Missing", "Suspended"} {
+			Expect(before).To(HaveKey(`tokenrequest_tokens{state="` + state + `"}`))
+		}
 
 		awaitReady(create(ctx, t.request("graph", func(r *stsv1alpha1.TokenRequest) {
 			r.Spec.Issuer.TokenEndpoint = ""
@@ -45,11 +48,13 @@ var _ = Describe("What the operator measures", func() {
 		Expect(after[tokens]).To(BeNumerically(">", before[tokens]))
 		Expect(after[discoveries]).To(BeNumerically(">", before[discoveries]))
 		Expect(after[timed]).To(BeNumerically(">", before[timed]))
+		Eventually(func(g Gomega) { g.Expect(samples(g)[`tokenrequest_tokens{state="Valid"}`]).To(BeNumerically(">=", 1)) }).Should(Succeed())
 
 		Expect(sim.SetThrottle(stssim.Throttle{ClientID: t.clientID, For: stssim.Duration(time.Minute)})).To(Succeed())
 		held := create(ctx, t.request("held"))
 		Eventually(func(g Gomega) { g.Expect(reasonOf(held(g), "Throttled")).To(Equal("True/Throttled")) }).Should(Succeed())
 		now := samples(Default)
+		Expect(now[`tokenrequest_tokens{state="Missing"}`]).To(BeNumerically(">=", 1))
 		Expect(now[throttled]).To(BeNumerically(">", before[throttled]))
 		Expect(now[gates]).To(BeNumerically(">=", 1))
 		Expect(now[opening]).To(BeNumerically(">", time.Now().Unix()))

@@ -61,8 +61,13 @@ func (r *Reconciler) recall(ctx context.Context, a *attempt) (outcome, error) {
 }
 
 // stop ends the reconcile of a chain that can't go on. It comes after collect: an answer that arrived
-// with the last second of a user code counts.
-func (r *Reconciler) stop(_ context.Context, a *attempt) (outcome, error) { return a.stuck, nil }
+// with the last second of a user code counts. One that is suspended doesn't go on in any case.
+func (r *Reconciler) stop(_ context.Context, a *attempt) (outcome, error) {
+	if a.request.Spec.Suspend {
+		return outcome{}, nil
+	}
+	return a.stuck, nil
+}
 
 // next chooses what a chain asks for: it goes on with what it has, or says why it can't.
 func (a *attempt) next() outcome {

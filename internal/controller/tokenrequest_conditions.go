@@ -57,12 +57,7 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 	name := a.request.SecretName()
 	switch {
 	case a.valid():
-		message := fmt.Sprintf("Secret %s holds a valid token.", name)
-		if near := nearExpiry(a.content.Record); f != nil && !near.IsZero() && !a.now.Before(near) {
-			message = fmt.Sprintf("Secret %s holds a token that expires at %s, and its refresh is failing: see the condition Issued.",
-				name, a.content.Record.ExpiresAt.Format(time.RFC3339))
-		}
-		c.set(stsv1alpha1.ConditionReady, metav1.ConditionTrue, stsv1alpha1.ReasonTokenValid, message)
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionTrue, stsv1alpha1.ReasonTokenValid, validMessage(a, f))
 	case o.kind == suspended:
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
 			fmt.Sprintf("Secret %s holds no valid token, and spec.suspend is true. Set it to false to have a token issued.", name))
@@ -76,6 +71,30 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message)
 	}
 }
+
+// validMessage is Ready's while the token is good. It changes once when the token nears its end and
+// nothing replaces it, and holds the one instant that a message may: it stays the same.
+func validMessage(a *attempt, f *failure) string {
+	name := a.request.SecretName()
+	switch {
+	case a.request.Spec.Suspend && a.expiring():
+		return fmt.Sprintf("Secret %s holds a token that expires at %s, and isn't refreshed until spec.suspend is false.", name, a.expiry())
+	case a.request.Spec.Suspend:
+		return fmt.Sprintf("Secret %s holds a valid token. It isn't refreshed until spec.suspend is false.", name)
+	case f != nil && a.expiring():
+		return fmt.Sprintf("Secret %s holds a token that expires at %s, and its refresh is failing: see the condition Issued.", name, a.expiry())
+	default:
+		return fmt.Sprintf("Secret %s holds a valid token.", name)
+	}
+}
+
+// expiring says that the token in the Secret nears its end.
+func (a *attempt) expiring() bool {
+	near := nearExpiry(a.content.Record.ExpiresAt, lifetime(a.content.Record))
+	return !near.IsZero() && !a.now.Before(near)
+}
+
+func (a *attempt) expiry() string { return a.content.Record.ExpiresAt.Format(time.RFC3339) }
 
 // throttled is there while the STS has asked for no more calls, under one reason whatever Issued says.
 func (c *conditions) throttled(f *failure) {

@@ -58,21 +58,20 @@ func (r *Reconciler) announceAcquisition(a *attempt, o outcome, after stsv1alpha
 	case failing:
 	case before.Status == metav1.ConditionFalse && before.Reason != stsv1alpha1.ReasonSuspended && now.Status == metav1.ConditionTrue:
 		r.note(a, now.Reason, "The failure is over: "+now.Message)
-	case o.kind == issued && a.forced() != "":
+	case o.kind == issued && after.LastHandledRefreshAt != a.request.Status.LastHandledRefreshAt:
 		r.note(a, now.Reason, "The token was refreshed as the annotation asked: "+now.Message)
 	}
 }
 
-// announceExpiry is the last call: a token that nears its end, or has met it, while its refresh
-// fails.
+// announceExpiry is the last call: a token that nears its end, or has met it, and no refresh comes.
 func (r *Reconciler) announceExpiry(a *attempt, after stsv1alpha1.TokenRequestStatus) {
 	before, now := transition(a.request.Status.Conditions, after.Conditions, stsv1alpha1.ConditionReady)
-	bothReady := before.Status == metav1.ConditionTrue && now.Status == metav1.ConditionTrue
+	late := a.request.Spec.Suspend || !isIssued(after)
 	switch {
-	case now.Reason == stsv1alpha1.ReasonTokenExpired && before.Reason != now.Reason:
-		r.warn(a, now.Reason, now.Message)
-	case bothReady && before.Message != now.Message && !isIssued(after):
+	case now.Status == metav1.ConditionTrue && late && a.expiring() && before.Message != now.Message:
 		r.warn(a, reasonTokenExpiring, now.Message)
+	case now.Status == metav1.ConditionFalse && late && a.matches() && before.Status != metav1.ConditionFalse:
+		r.warn(a, stsv1alpha1.ReasonTokenExpired, now.Message)
 	}
 }
 
@@ -80,15 +79,17 @@ func isIssued(s stsv1alpha1.TokenRequestStatus) bool {
 	return meta.IsStatusConditionTrue(s.Conditions, stsv1alpha1.ConditionIssued)
 }
 
-// transition is a condition before and after; its zero value stands for one that isn't there.
+// transition is a condition before and after.
 func transition(before, after []metav1.Condition, kind string) (was, is metav1.Condition) {
-	if c := meta.FindStatusCondition(before, kind); c != nil {
-		was = *c
+	return conditionOf(before, kind), conditionOf(after, kind)
+}
+
+// conditionOf is a condition, or its zero value.
+func conditionOf(conditions []metav1.Condition, kind string) metav1.Condition {
+	if c := meta.FindStatusCondition(conditions, kind); c != nil {
+		return *c
 	}
-	if c := meta.FindStatusCondition(after, kind); c != nil {
-		is = *c
-	}
-	return was, is
+	return metav1.Condition{}
 }
 
 func (r *Reconciler) warn(a *attempt, reason, message string) {

@@ -80,6 +80,9 @@ func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 	switch {
 	case a.decision.Due:
 		return outcome{}, nil
+	case a.decision.Why == schedule.WhySuspended && a.credential == nil && r.Flights.Withdraw(a.key()):
+		// The answer to a call that has left counts: it may have cost a refresh token.
+		return outcome{}, nil
 	case a.decision.Why == schedule.WhySuspended:
 		return outcome{kind: suspended, retry: a.decision.At}, nil
 	case a.decision.Why == schedule.WhyBackoff:

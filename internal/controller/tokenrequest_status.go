@@ -14,7 +14,6 @@ import (
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/schedule"
-	"tokenrequest.dev/operator/internal/secret"
 	"tokenrequest.dev/operator/internal/throttle"
 )
 
@@ -27,6 +26,22 @@ const freshness = 5 * time.Minute
 // request. One that did and is refused now was taken away.
 func (a *attempt) propagates(e *oautherr.Error, firstSeen *metav1.Time) bool {
 	return e.Propagating && !a.proven() && firstSeen != nil && a.now.Sub(firstSeen.Time) < freshness
+}
+
+// lasts says that a failure doesn't end by itself.
+func (a *attempt) lasts(e *oautherr.Error, firstSeen *metav1.Time) bool {
+	return e.Permanent() || e.Propagating && !a.propagates(e, firstSeen)
+}
+
+// lasted says so of the last failure, whose reason is Issued's. While the token was good no condition
+// told.
+func (a *attempt) lasted(reason string) bool {
+	last := a.request.Status.LastError
+	if last == nil {
+		return false
+	}
+	e := oautherr.Recalled(oautherr.Class(last.Class), oautherr.Reason(reason), int(last.HTTPStatus), last.Codes)
+	return a.lasts(e, last.FirstSeen)
 }
 
 // failure is why a token wasn't issued, as conditions tell it.
@@ -50,7 +65,7 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	if a.credential != nil || o.kind == settled {
 		s.DeviceAuthorization = a.deviceStatus()
 	}
-	if asked := a.forced(); asked != "" && (o.kind == issued || o.called) {
+	if asked := a.forced(); asked != "" && (o.kind == issued || o.called) && !a.request.Spec.Suspend {
 		s.LastHandledRefreshAt = asked
 	}
 
@@ -131,9 +146,12 @@ func tokenError(e *oautherr.Error, subject oautherr.Subject) *stsv1alpha1.TokenE
 	}
 }
 
-// nextAttemptAt is the one instant of the next step. A blocked request has none: what it waits for
-// is a change, and that wakes it.
+// nextAttemptAt is the one instant of the next step. A blocked or suspended request has none: what it
+// waits for is a change, and that wakes it.
 func nextAttemptAt(a *attempt, o outcome) time.Time {
+	if a.request.Spec.Suspend {
+		return time.Time{}
+	}
 	switch o.kind {
 	case settled, issued:
 		return a.refreshAt()
@@ -175,7 +193,7 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 		return &failure{
 			reason:      string(o.err.Reason),
 			message:     o.err.Message(a.subject()),
-			permanent:   o.err.Permanent() || o.err.Propagating && !a.propagates(o.err, s.LastError.FirstSeen),
+			permanent:   a.lasts(o.err, s.LastError.FirstSeen),
 			throttled:   throttledMessage(a, o.err),
 			interaction: o.err.Interaction(),
 		}
@@ -190,7 +208,7 @@ func failureOf(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) *failure
 		return &failure{
 			reason:      before.Reason,
 			message:     before.Message,
-			permanent:   there(stsv1alpha1.ConditionStalled),
+			permanent:   there(stsv1alpha1.ConditionStalled) || !there(stsv1alpha1.ConditionReconciling) && a.lasted(before.Reason),
 			throttled:   messageOf(a.request, stsv1alpha1.ConditionThrottled),
 			interaction: there(stsv1alpha1.ConditionInteractionRequired),
 		}
@@ -221,8 +239,8 @@ func messageOf(request *stsv1alpha1.TokenRequest, kind string) string {
 }
 
 // wake is when this object has to be looked at again, though nothing else happens: at its next
-// attempt, at its token's expiry, or when that draws near while the refresh fails, for readiness to
-// say so on time.
+// attempt, at its token's expiry, or when that draws near and no refresh comes, for readiness to say
+// so on time.
 func wake(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
 	next := o.retry
 	sooner := func(t time.Time) {
@@ -236,24 +254,26 @@ func wake(a *attempt, o outcome, s stsv1alpha1.TokenRequestStatus) time.Time {
 	if o.kind == blocked {
 		sooner(a.now.Add(recheck))
 	}
+	if o.kind == failed && a.request.Spec.Suspend {
+		sooner(a.now.Add(soonest)) // to say that no retry follows
+	}
 	if a.valid() {
 		sooner(a.content.Record.ExpiresAt)
-		if o.kind == failed || o.kind == waiting || o.kind == blocked {
-			sooner(nearExpiry(a.content.Record))
+		if o.kind != settled && o.kind != issued || a.request.Spec.Suspend {
+			sooner(nearExpiry(a.content.Record.ExpiresAt, lifetime(a.content.Record)))
 		}
 	}
 	return next
 }
 
-// nearExpiry is when a failing refresh begins to be urgent: a tenth of the token's life before its
-// end, and two minutes where the life allows, since a kubelet takes up to 90 s to carry a new token
-// into a pod.
-func nearExpiry(record secret.Record) time.Time {
-	if record.ExpiresAt.IsZero() {
+// nearExpiry is when a refresh that doesn't come begins to be urgent: a tenth of the token's life
+// before its end, and two minutes where the life allows, since a kubelet takes up to 90 s to carry a
+// new token into a pod. Zero where the end isn't known.
+func nearExpiry(expiresAt time.Time, life time.Duration) time.Time {
+	if expiresAt.IsZero() {
 		return time.Time{}
 	}
-	life := lifetime(record)
-	return record.ExpiresAt.Add(-min(max(life/10, 2*time.Minute), life/4))
+	return expiresAt.Add(-min(max(life/10, 2*time.Minute), life/4))
 }
 
 func stampOf(t time.Time) *metav1.Time {

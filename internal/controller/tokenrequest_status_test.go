@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/schedule"
 	"tokenrequest.dev/operator/internal/secret"
 )
 
@@ -104,6 +106,8 @@ func TestNextStatusTellsEachOutcomeInConditions(t *testing.T) {
 			[]string{"Ready=False/Throttled", "Issued=False/Throttled", "Throttled=True/Throttled", "Reconciling=True/RetryScheduled"}, time.Minute},
 		{"a token that expires while a retry isn't due", given(after(outage), expired), outcome{kind: waiting},
 			[]string{"Ready=False/TokenExpired", "Issued=False/ServerError", "Reconciling=True/RetryScheduled"}, time.Minute},
+		{"a token that expires while the retry of a definite refusal isn't due", given(after(wrongSecret), expired), outcome{kind: waiting},
+			[]string{"Ready=False/TokenExpired", "Issued=False/InvalidClient", "Stalled=True/InvalidClient"}, time.Minute},
 		{"suspended from the start", given(noToken), outcome{kind: suspended}, []string{"Ready=False/Suspended", "Issued=False/Suspended"}, 0},
 		{"suspended with a token that lives", given(after(outcome{kind: issued})), outcome{kind: suspended}, []string{"Ready=True/TokenValid", "Issued=True/TokenIssued"}, 0},
 		{"suspended until the token died", given(after(outcome{kind: issued}), expired), outcome{kind: suspended}, []string{"Ready=False/Suspended", "Issued=True/TokenIssued"}, 0},
@@ -238,6 +242,41 @@ func TestReadyNamesTheExpiryOnceItIsNearAndTheRefreshFails(t *testing.T) {
 	}
 }
 
+func suspends(a *attempt) { a.request.Spec.Suspend = true }
+
+// A person who looks at a suspended request must not have to know what suspending means.
+func TestReadySaysThatASuspendedTokenIsNotRefreshed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		a    *attempt
+		o    outcome
+		want string
+	}{
+		{"a token that lives", given(suspends), outcome{kind: suspended}, "Secret graph holds a valid token. It isn't refreshed until spec.suspend is false."},
+		{"a refresh that was failing", given(after(outage), suspends), outcome{kind: suspended}, "Secret graph holds a valid token. It isn't refreshed until spec.suspend is false."},
+		{"a token near its end", given(nearEnd, suspends), outcome{kind: suspended}, "Secret graph holds a token that expires at 2026-11-21T12:01:00Z, and isn't refreshed until spec.suspend is false."},
+		{"a token past its end", given(expired, suspends), outcome{kind: suspended}, "Secret graph holds no valid token, and spec.suspend is true. Set it to false to have a token issued."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := nextStatus(c.a, c.o)
+			if got := meta.FindStatusCondition(s.Conditions, stsv1alpha1.ConditionReady).Message; got != c.want {
+				t.Errorf("Ready says %q, want %q", got, c.want)
+			}
+			if s.NextAttemptAt != nil {
+				t.Errorf("nextAttemptAt is %s: nothing is going to be attempted", s.NextAttemptAt)
+			}
+		})
+	}
+}
+
+func TestAnAnswerToASuspendedRequestAcknowledgesNothing(t *testing.T) {
+	a := given(suspends)
+	a.request.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: "now"}
+	if s := nextStatus(a, outcome{kind: issued, called: true}); s.LastHandledRefreshAt != "" {
+		t.Errorf("acknowledged %q, which was asked after that call had left or while it was stopped", s.LastHandledRefreshAt)
+	}
+}
+
 func TestALiveObjectAlwaysHasANextStep(t *testing.T) {
 	worlds := map[string][]func(*attempt){"a token": nil, "no token": {noToken}, "expired": {expired}, "near its end": {nearEnd}, "another spec's": {otherSpec}}
 	outcomes := map[string]outcome{"settled": {kind: settled}, "issued": {kind: issued}, "suspended": {kind: suspended},
@@ -264,6 +303,80 @@ func TestALiveObjectAlwaysHasANextStep(t *testing.T) {
 	}
 	if r := (outcome{kind: gone}).result(time.Time{}, noon); r.RequeueAfter != 0 {
 		t.Errorf("a deleted object is looked at again after %s", r.RequeueAfter)
+	}
+}
+
+// Whatever a status, a record and a clock say, an object that isn't being deleted is due now or looked
+// at again, and no later than its token's end.
+func TestNoStatusLeavesAnObjectWithoutANextStep(t *testing.T) {
+	random := rand.New(rand.NewPCG(31, 32))
+	for range 20_000 {
+		a := anyAttempt(random)
+		if random.IntN(3) > 0 {
+			a.request.Status = nextStatus(anyAttempt(random), anyOutcome(random, a))
+		}
+		if random.IntN(4) == 0 {
+			a.request.Status.NextAttemptAt = stampOf(anyInstant(random))
+		}
+		d := schedule.Decide(a.facts(), a.now)
+		o := anyOutcome(random, a)
+		switch {
+		case d.Due: // asks, or hears why not
+		case d.Why == schedule.WhySuspended:
+			o = outcome{kind: suspended, retry: d.At}
+		case d.Why == schedule.WhyBackoff:
+			o = outcome{kind: waiting}
+		default:
+			o = outcome{kind: settled, retry: d.At}
+		}
+		s := nextStatus(a, o)
+		next := wake(a, o, s)
+		if !next.IsZero() && !next.After(a.now) {
+			t.Fatalf("%+v, status %+v: looks again at %s, which is past %s", o, a.request.Status, next, a.now)
+		}
+		result := o.result(next, a.now)
+		if result.RequeueAfter < soonest {
+			t.Fatalf("%+v, status %+v: requeue after %s", o, a.request.Status, result.RequeueAfter)
+		}
+		if end := a.content.Record.ExpiresAt; a.valid() && !end.IsZero() && end.Sub(a.now) >= soonest && a.now.Add(result.RequeueAfter).After(end) {
+			t.Fatalf("%+v, status %+v: looks again after %s, past the token's end at %s", o, a.request.Status, result.RequeueAfter, end)
+		}
+	}
+}
+
+// anyAttempt draws a request and what its Secret says, with instants as hand edits and jumping clocks leave them.
+func anyAttempt(random *rand.Rand) *attempt {
+	worlds := [][]func(*attempt){{}, {noToken}, {expired}, {nearEnd}, {otherSpec}, {suspends}, {suspends, expired}, {suspends, nearEnd}, {suspends, noToken}}
+	a := given(worlds[random.IntN(len(worlds))]...)
+	if a.content.Intact && random.IntN(2) == 0 {
+		a.content.Record.IssuedAt, a.content.Record.RefreshAt, a.content.Record.ExpiresAt = anyInstant(random), anyInstant(random), anyInstant(random)
+	}
+	if random.IntN(4) == 0 {
+		a.request.Annotations = map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: "now"}
+	}
+	if random.IntN(4) == 0 {
+		a.request.Spec.RefreshBefore = &metav1.Duration{Duration: time.Duration(random.Int64N(int64(100 * time.Hour)))}
+	}
+	return a
+}
+
+func anyOutcome(random *rand.Rand, a *attempt) outcome {
+	all := []outcome{wrongSecret, throttled, patient, outage, mfa, notFound, {kind: awaiting, until: a.now.Add(5 * time.Second), interaction: true, reason: "AuthorizationPending"}}
+	if a.content.Intact {
+		all = append(all, outcome{kind: issued, called: true})
+	}
+	return all[random.IntN(len(all))]
+}
+
+// anyInstant is unknown, about now, or up to a year away.
+func anyInstant(random *rand.Rand) time.Time {
+	switch random.IntN(4) {
+	case 0:
+		return time.Time{}
+	case 1:
+		return noon.Add(time.Duration(random.Int64N(7)-3) * time.Second)
+	default:
+		return noon.Add(time.Duration(random.Int64N(int64(2*365*24*time.Hour))) - 365*24*time.Hour).Truncate(time.Second)
 	}
 }
 

@@ -149,6 +149,20 @@ func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
 	return none, Pending
 }
 
+// Withdraw takes back what the waiter asked, unless the call has started. It
+// returns whether there is a result for the waiter, or one to come.
+func (p *Pool[K, W, R]) Withdraw(waiter W) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire()
+	w, ok := p.waits[waiter]
+	if ok && w.state == Pending && !w.flight.started {
+		p.forget(w)
+		return false
+	}
+	return ok
+}
+
 // Release says that the waiter has safely used its result, or is gone: the
 // result is dropped, or the wait for it. A call under way goes on, for others
 // who may have joined it or still do; a queued one that nobody waits for is

@@ -319,6 +319,33 @@ func TestPoolAbandons(t *testing.T) {
 	}
 }
 
+func TestPoolWithdrawsWhatHasNotStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := roomy()
+		limits.PerDomain = 1
+		h := running(t, limits)
+		withdraws := func(waiter string, want bool) {
+			t.Helper()
+			if got := h.Withdraw(waiter); got != want {
+				t.Errorf("withdrawing what %s asked: a result is there or to come: %t, want %t", waiter, got, want)
+			}
+		}
+		withdraws("nobody", false)
+		h.wants(t, "first", "a/k", "")
+		h.wants(t, "second", "a/queued", "")
+		withdraws("first", true)
+		withdraws("second", false)
+		h.lands("a/k", "token")
+		withdraws("first", true)
+		h.wants(t, "first", "a/k", "token")
+		h.wantStarted(t, "a/k")
+		h.wantWoken(t, "first")
+		h.clock.Step(limits.Keep)
+		withdraws("first", false)
+		h.wantEmpty(t)
+	})
+}
+
 func TestPoolBounds(t *testing.T) {
 	limits := func(total, perDomain int) flight.Limits {
 		return flight.Limits{Total: total, PerDomain: perDomain, Keep: time.Minute, Results: 100}

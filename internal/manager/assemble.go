@@ -98,7 +98,8 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		OperatorNamespace: c.issuerNamespace(),
 	}
 	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats), metrics.Reuses(reconciler.Shelf.Hits),
-		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(reconciler.IssuerUse(ctx)) }))
+		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(reconciler.IssuerUse(ctx)) }),
+		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(reconciler.TokenStates(ctx)) }))
 	return errors.Join(
 		mgr.Add(crmanager.RunnableFunc(flights.Run)),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return keepStored(ctx, store) })),

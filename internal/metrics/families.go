@@ -54,7 +54,7 @@ type Label struct {
 
 // Families returns every family of this package in the order of their names.
 func Families() []Family {
-	return []Family{clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), requestDuration(), requestCount(), gateOpening(), gateCount(), reuseCount()}
+	return []Family{clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), requestDuration(), requestCount(), gateOpening(), gateCount(), reuseCount(), tokenCount()}
 }
 
 // The values of the label operation.

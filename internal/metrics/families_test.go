@@ -36,6 +36,7 @@ func everything(t *testing.T) *prometheus.Registry {
 		metrics.Gates(gates.List, clk),
 		metrics.Flights(func() flight.Stats { return flight.Stats{} }),
 		metrics.Reuses(func() uint64 { return 0 }),
+		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates{} }),
 		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse{Cluster: map[string]int{"contoso": 0}} }),
 	)
 	return registry

@@ -20,6 +20,11 @@ func (e *Error) classify(grant Grant) {
 		// about its body would only distract.
 		e.Detail = ""
 	}
+	e.propagates()
+}
+
+// propagates sets Propagating from class and numbers.
+func (e *Error) propagates() {
 	if e.Class == Throttled || e.Class == Transient {
 		return
 	}

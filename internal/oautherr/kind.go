@@ -77,6 +77,14 @@ func (e *Error) Permanent() bool {
 	}
 }
 
+// Recalled returns an Error with as much of a former one as a status keeps, which
+// is what [Error.Permanent] goes by.
+func Recalled(class Class, reason Reason, httpStatus int, codes []int64) *Error {
+	e := &Error{Class: class, Reason: reason, HTTPStatus: httpStatus, Codes: codes}
+	e.propagates()
+	return e
+}
+
 // Interaction reports that a person has to act at the token service before it
 // issues anything: a user who signs in, or an administrator where Conditional
 // Access blocks the client. Those numbers count whatever class their `error` and

@@ -49,9 +49,9 @@ func TestRefreshAtFollowsThePolicy(t *testing.T) {
 		{"a negative margin is zero", schedule.Token{Lifetime: time.Hour, RefreshBefore: new(-time.Hour)}, time.Hour, 54 * time.Minute},
 		{"a margin larger than the life leaves a quarter of it", schedule.Token{Lifetime: time.Hour, RefreshBefore: new(day)}, 15 * time.Minute, 9 * time.Minute},
 		{"a refresh_in below the user's margin is taken", schedule.Token{Lifetime: time.Hour, RefreshIn: 20 * time.Minute, RefreshBefore: new(10 * time.Minute)}, 20 * time.Minute, 14 * time.Minute},
-		{"a first token is spread over a quarter of its life", schedule.Token{Lifetime: time.Hour, First: true}, 45 * time.Minute, 30 * time.Minute},
+		{"a first token is spread over 0.45 of its life", schedule.Token{Lifetime: time.Hour, First: true}, 45 * time.Minute, 18 * time.Minute},
 		{"a first short token is not planned before 0.15 of its life", schedule.Token{Lifetime: 2 * time.Minute, First: true}, 30 * time.Second, 18 * time.Second},
-		{"a first long token is spread over ten days", schedule.Token{Lifetime: year, First: true}, 30 * day, 20 * day},
+		{"a first long token is spread over 18 days", schedule.Token{Lifetime: year, First: true}, 30 * day, 12 * day},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestRefreshAtFollowsThePolicy(t *testing.T) {
 	}
 }
 
-// wantAround allows for the fraction that the two UIDs are away from 0 and 1: one per mille of the jitter, at most ten days.
+// wantAround allows for the fraction that the two UIDs are away from 0 and 1: one per mille of the jitter.
 func wantAround(t *testing.T, got, want time.Time) {
 	t.Helper()
 	tolerance := time.Second + want.Sub(issued())/1000
@@ -115,9 +115,9 @@ func TestRefreshAtHoldsForAnyToken(t *testing.T) {
 func TestFirstTokensOfABurstDoNotComeDueTogether(t *testing.T) {
 	for _, test := range []struct{ life, span time.Duration }{
 		{2 * time.Minute, 12 * time.Second},
-		{5 * time.Minute, 75 * time.Second},
-		{time.Hour, 15 * time.Minute},
-		{10 * year, 10 * day},
+		{5 * time.Minute, 135 * time.Second},
+		{time.Hour, 27 * time.Minute},
+		{10 * year, 18 * day},
 	} {
 		const objects, slots = 12_000, 12
 		var counts [slots + 1]int

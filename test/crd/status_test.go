@@ -164,16 +164,19 @@ type column struct {
 
 func (s *server) printsTheColumns(t *testing.T) {
 	request := named(t, "example")
-	request.Object["metadata"].(map[string]any)["name"] = "columns"
+	request.SetName("columns")
+	request.SetAnnotations(map[string]string{stsv1alpha1.AnnotationRefreshRequestedAt: "2026-01-02"})
+	request.Object["spec"].(map[string]any)["suspend"] = true
 	issuer, cluster := named(t, "token-issuer-minimal"), named(t, "cluster-token-issuer-every-field")
 	conditions := []any{map[string]any{
 		"type": "Ready", "status": "True", "reason": "TokenValid", "message": "",
 		"lastTransitionTime": "2026-01-02T03:04:05Z",
 	}}
 	s.store(t, request, map[string]any{
-		"conditions":    conditions,
-		"token":         map[string]any{"secretName": "graph-token", "expiresAt": "2026-01-02T04:04:05Z"},
-		"nextAttemptAt": "2026-01-02T03:49:05Z",
+		"conditions":           conditions,
+		"token":                map[string]any{"secretName": "graph-token", "expiresAt": "2026-01-02T04:04:05Z"},
+		"nextAttemptAt":        "2026-01-02T03:49:05Z",
+		"lastHandledRefreshAt": "2026-01-01",
 		"deviceAuthorization": map[string]any{
 			"userCode": "WDJB-MJHT", "verificationURI": "https://microsoft.com/devicelogin",
 		},
@@ -203,6 +206,9 @@ func (s *server) printsTheColumns(t *testing.T) {
 			{"Issuer", "string", 1, nil},
 			{"User Code", "string", 1, "WDJB-MJHT"},
 			{"Sign In At", "string", 1, "https://microsoft.com/devicelogin"},
+			{"Suspended", "boolean", 1, true},
+			{"Refresh Asked", "string", 1, "2026-01-02"},
+			{"Refresh Done", "string", 1, "2026-01-01"},
 		},
 		"namespaces/" + namespace + "/tokenissuers/" + issuer.GetName(): ofAnIssuer,
 		"clustertokenissuers/" + cluster.GetName():                      ofAnIssuer,

@@ -1,0 +1,68 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+// TokenStates counts requests by the token in their Secret: one that is good, that nears its end
+// though its refresh was due, that has met its end, and none. Those without a good token because they
+// are suspended are apart: somebody wanted that.
+type TokenStates struct {
+	Valid, Expiring, Expired, Missing, Suspended int
+}
+
+// TokenStates counts the requests in the cache, by the clock and not by when somebody looked last: a
+// token expires also while nobody reconciles.
+func (r *Reconciler) TokenStates(ctx context.Context) TokenStates {
+	var states TokenStates
+	now := r.Clock.Now()
+	r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
+		states.add(request, now)
+		return false
+	})
+	return states
+}
+
+// add counts a request, unless it is being deleted.
+func (s *TokenStates) add(request *stsv1alpha1.TokenRequest, now time.Time) {
+	if !request.DeletionTimestamp.IsZero() {
+		return
+	}
+	token, ended := request.Status.Token, hasEnded(request.Status.Token, now)
+	ready := conditionOf(request.Status.Conditions, stsv1alpha1.ConditionReady)
+	matched := ready.Status == metav1.ConditionTrue || ready.Reason == stsv1alpha1.ReasonTokenExpired
+	good := ready.Status == metav1.ConditionTrue && !ended
+	switch {
+	case good && overdue(token, now):
+		s.Expiring++
+	case good:
+		s.Valid++
+	case request.Spec.Suspend:
+		s.Suspended++
+	case ended && matched:
+		s.Expired++
+	default:
+		s.Missing++
+	}
+}
+
+func hasEnded(token *stsv1alpha1.TokenStatus, now time.Time) bool {
+	return token != nil && token.ExpiresAt != nil && !now.Before(token.ExpiresAt.Time)
+}
+
+// overdue says that a token nears its end, and should have been replaced by now.
+func overdue(token *stsv1alpha1.TokenStatus, now time.Time) bool {
+	if token == nil || token.IssuedAt == nil || token.ExpiresAt == nil || token.RefreshAt == nil {
+		return false
+	}
+	near := nearExpiry(token.ExpiresAt.Time, token.ExpiresAt.Sub(token.IssuedAt.Time))
+	return !now.Before(near) && !now.Before(token.RefreshAt.Time)
+}

@@ -150,6 +150,27 @@ var _ = Describe("The shape of a Secret", func() {
 		Expect(t.calls()).To(HaveLen(1))
 	})
 
+	It("waits while the request is suspended, and the token of before stays", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		now := create(ctx, t.request("graph"))
+		awaitReady(now)
+		before := secretOf(ctx, Default, t.namespace, "graph").Data
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
+			shapedAs(alone)(r)
+			r.Spec.Suspend = true
+		})
+		Eventually(func(g Gomega) {
+			r := now(g)
+			g.Expect(reasonOf(r, "Ready")).To(Equal("False/Suspended"))
+			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("still holds the token of the spec before"))
+		}).Should(Succeed())
+		Expect(secretOf(ctx, Default, t.namespace, "graph").Data).To(Equal(before))
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = false })
+		awaitReady(now)
+		Expect(secretOf(ctx, Default, t.namespace, "graph").Data).To(Equal(map[string][]byte{"token": before["access_token"]}))
+		Expect(t.calls()).To(HaveLen(1))
+	})
+
 	It("is repaired when somebody edits it", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		now := create(ctx, t.request("graph", shapedAs(header)))

@@ -58,6 +58,9 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 	switch {
 	case a.valid():
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionTrue, stsv1alpha1.ReasonTokenValid, validMessage(a, f))
+	case o.kind == suspended && a.content.Intact && !a.expired():
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
+			fmt.Sprintf("Secret %s still holds the token of the spec before, and spec.suspend is true. Set it to false to have the spec followed.", name))
 	case o.kind == suspended:
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, stsv1alpha1.ReasonSuspended,
 			fmt.Sprintf("Secret %s holds no valid token, and spec.suspend is true. Set it to false to have a token issued.", name))

@@ -150,7 +150,7 @@ var _ = Describe("kubectl", Ordered, func() {
 		By("looking at who has which field")
 		fields := map[string]string{}
 		for _, entry := range latest(ctx, object).GetManagedFields() {
-			fields[entry.Manager] += entry.Subresource + string(entry.FieldsV1.Raw)
+			fields[entry.Manager] += entry.Subresource + entry.FieldsV1.GetRawString()
 		}
 		Expect(fields).To(HaveLen(4))
 		for _, manager := range managers {

@@ -4,6 +4,7 @@
 package gitops_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -385,14 +386,15 @@ func anonymous(object *unstructured.Unstructured, t operator.Tenant) string {
 	if _, there, _ := unstructured.NestedInt64(shown.Object, "status", "lastError", "attempts"); there {
 		set(shown, int64(1), "status", "lastError", "attempts")
 	}
-	text := marshal(shown.Object)
-	text = strings.NewReplacer(
+	inJSON, err := json.Marshal(shown.Object) // YAML's lines break by their length, hence by what is replaced
+	Expect(err).NotTo(HaveOccurred())
+	text := strings.NewReplacer(
 		sim.URL()+"/plain/", "https://sts.example.com/realms/",
 		strings.TrimPrefix(sim.URL(), "https://"), "sts.example.com",
 		"shared-by-"+t.Namespace, "shared", t.Namespace, "payments",
-	).Replace(text)
+	).Replace(string(inJSON))
 	for _, changing := range varying {
 		text = changing.pattern.ReplaceAllString(text, changing.constant)
 	}
-	return text
+	return marshal(parse(text))
 }

@@ -73,11 +73,13 @@ generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role 
 fmt: bin/golangci-lint ## Format the Go code.
 	bin/golangci-lint fmt
 	cd test/interop && $(CURDIR)/bin/golangci-lint fmt
+	cd test/gitops && $(CURDIR)/bin/golangci-lint fmt
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 	bin/golangci-lint run
 	cd test/interop && $(CURDIR)/bin/golangci-lint run
+	cd test/gitops && $(CURDIR)/bin/golangci-lint run
 
 ##@ Test
 
@@ -85,6 +87,7 @@ lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 test: controlplane _race-note ## Run all tests.
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
+	go test -C test/gitops $(RACE) ./...
 
 .PHONY: test-unit
 test-unit: _race-note ## Run the tests that need no API server.
@@ -97,6 +100,10 @@ test-envtest: controlplane _race-note ## Run the tests that need an API server.
 .PHONY: test-interop
 test-interop: controlplane _race-note ## Run the tests against an authorization server that nobody here wrote.
 	go test -C test/interop $(RACE) ./...
+
+.PHONY: test-gitops
+test-gitops: controlplane _race-note ## Run the tests of what Flux, Argo CD and kubectl make of it.
+	go test -C test/gitops $(RACE) ./...
 
 .PHONY: deflake
 deflake: _race-note ## Run the pure packages' tests 50 times in random order.

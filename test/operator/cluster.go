@@ -11,8 +11,10 @@ package operator
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -41,8 +43,9 @@ type Cluster struct {
 
 	admin      *rest.Config
 	binary     string
-	kubeconfig string // of the operator's service account
-	scraper    string // the token of who may read metrics
+	kubectl    []string // how an administrator calls it
+	kubeconfig string   // of the operator's service account
+	scraper    string   // the token of who may read metrics
 }
 
 // StartCluster builds the operator and starts an API server, both of which end with the suite. Under
@@ -51,18 +54,23 @@ type Cluster struct {
 func StartCluster(ctx context.Context) *Cluster {
 	ginkgo.GinkgoHelper()
 	c := &Cluster{}
+	root := moduleRoot(ctx)
 	var err error
-	c.binary, err = gexec.Build("tokenrequest.dev/operator/cmd", buildFlags()...)
+	// Built where its go.mod is, so that a suite in a module of its own tests what users get.
+	c.binary, err = gexec.Build("tokenrequest.dev/operator/cmd", append([]string{"-C", root}, buildFlags()...)...)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
 
 	log.SetLogger(ginkgo.GinkgoLogr)
-	config := filepath.Join(moduleRoot(ctx), "config")
+	config := filepath.Join(root, "config")
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(config, "crd/bases")}, ErrorIfCRDPathMissing: true}
 	c.admin, err = environment.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(environment.Stop)
 	c.admin.QPS = -1
+	login := filepath.Join(ginkgo.GinkgoT().TempDir(), "kubeconfig")
+	gomega.Expect(os.WriteFile(login, environment.KubeConfig, 0o600)).To(gomega.Succeed())
+	c.kubectl = []string{environment.ControlPlane.KubectlPath, "--kubeconfig", login}
 
 	scheme := runtime.NewScheme()
 	gomega.Expect(clientgoscheme.AddToScheme(scheme)).To(gomega.Succeed())
@@ -77,12 +85,21 @@ func StartCluster(ctx context.Context) *Cluster {
 	return c
 }
 
-// moduleRoot is the folder of the module's go.mod, wherever below it the suite runs.
+// moduleRoot is the folder of the operator's go.mod, wherever below it the suite runs.
 func moduleRoot(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
-	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	folder, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "tokenrequest.dev/operator").Output()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	return filepath.Dir(strings.TrimSpace(string(mod)))
+	return strings.TrimSpace(string(folder))
+}
+
+// Kubectl runs kubectl as an administrator with something on standard input, and returns all that it
+// printed. Its error is that of a status other than 0.
+func (c *Cluster) Kubectl(ctx context.Context, input string, arguments ...string) (string, error) {
+	command := exec.CommandContext(ctx, c.kubectl[0], append(slices.Clone(c.kubectl[1:]), arguments...)...)
+	command.Stdin = strings.NewReader(input)
+	printed, err := command.CombinedOutput()
+	return string(printed), err
 }
 
 func (c *Cluster) create(ctx context.Context, objects ...client.Object) {

@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,8 +46,7 @@ func newDealer(dice *rand.Rand, all []*patient, common, lonely *stssim.Server) *
 	}
 }
 
-// singles deals a fault to the next call of a request, over and over: each fault as often as its weight
-// before any comes again.
+// singles deals a fault to the next call of a request, over and over.
 func (d *dealer) singles(ctx context.Context) {
 	defer GinkgoRecover()
 	every(ctx, 300*time.Millisecond, func() {
@@ -56,21 +57,43 @@ func (d *dealer) singles(ctx context.Context) {
 			d.throttle(p)
 			return
 		}
-		if len(d.deck) == 0 {
-			for _, f := range faults() {
-				for range f.weight {
-					d.deck = append(d.deck, f)
-				}
-			}
-			d.dice.Shuffle(len(d.deck), func(i, j int) { d.deck[i], d.deck[j] = d.deck[j], d.deck[i] })
-		}
-		f := d.deck[0]
-		d.deck = d.deck[1:]
+		f := d.draw()
 		Expect(p.sts.AddRules(stssim.Rule{
 			Name: fmt.Sprintf("%s#%d", f.name, d.dealt), Times: 1, Action: f.action,
 			Match: stssim.Match{Kind: stssim.KindToken, ClientID: p.client, Scope: p.scope()},
 		})).To(Succeed())
 	})
+}
+
+// draw is the next fault: each as often as its weight before any comes again, and every third time one
+// that no call has met yet, since a request that is held back may never meet its own.
+func (d *dealer) draw() fault {
+	if unmet := d.unmet(); d.dealt%3 == 0 && len(unmet) > 0 {
+		return unmet[d.dice.IntN(len(unmet))]
+	}
+	if len(d.deck) == 0 {
+		for _, f := range faults() {
+			for range f.weight {
+				d.deck = append(d.deck, f)
+			}
+		}
+		d.dice.Shuffle(len(d.deck), func(i, j int) { d.deck[i], d.deck[j] = d.deck[j], d.deck[i] })
+	}
+	f := d.deck[0]
+	d.deck = d.deck[1:]
+	return f
+}
+
+// unmet are the faults that no call has met yet.
+func (d *dealer) unmet() []fault {
+	met := map[string]bool{}
+	for _, rule := range append(d.common.Rules(), d.lonely.Rules()...) {
+		if rule.Acted > 0 {
+			name, _, _ := strings.Cut(rule.Name, "#")
+			met[name] = true
+		}
+	}
+	return slices.DeleteFunc(faults(), func(f fault) bool { return met[f.name] })
 }
 
 // throttle has the simulator watch the request's patience. Who shares a scope isn't watched: two gates

@@ -56,7 +56,7 @@ func (k *killer) haunt(until, ctx context.Context) {
 		case <-time.After(time.Duration(8000+k.dice.IntN(17000)) * time.Millisecond):
 		}
 		run, began := k.runs[len(k.runs)-1], time.Now()
-		if k.dice.IntN(4) == 0 {
+		if k.dice.IntN(4) == 0 && len(k.kills) > 0 {
 			run.Stop()
 			k.stops++
 		} else {

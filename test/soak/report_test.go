@@ -34,7 +34,7 @@ type report struct {
 	empty, broken, vanished            int
 	excused                            int
 	unexcused                          []string
-	gap                                time.Duration
+	gap, chance                        time.Duration
 	gapOf                              string
 	throttles, unwritten               int
 	failing                            int // per cent of the tenants' time
@@ -105,6 +105,7 @@ func (r *report) judge(s *soak, e *evidence) {
 		missed := chance(window, e.excuses(token.patient, s.all))
 		if missed < grace {
 			r.excused++
+			r.chance = max(r.chance, missed)
 			continue
 		}
 		r.unexcused = append(r.unexcused, fmt.Sprintf("%s: due %s, dead %s, last read %s, the operator had %s; %s", token.patient,
@@ -204,7 +205,9 @@ func (s *soak) leaks(ctx SpecContext) []string {
 // String is the report as people read it.
 func (r *report) String() string {
 	var b strings.Builder
-	line := func(name, format string, values ...any) { fmt.Fprintf(&b, "  %-28s"+format+"\n", append([]any{name}, values...)...) }
+	line := func(name, format string, values ...any) {
+		fmt.Fprintf(&b, "  %-28s"+format+"\n", append([]any{name}, values...)...)
+	}
 	fmt.Fprintf(&b, "Soaked for %s, seed %d\n", r.length, r.seed)
 	line("requests", "%d in %d namespaces", r.requests, tenants)
 	line("reads of a Secret", "%d", r.reads)
@@ -212,7 +215,8 @@ func (r *report) String() string {
 	line("calls to the STS", "%d, of which %d failed (%d %%)", r.calls, r.failed, 100*r.failed/max(r.calls, 1))
 	line("STS failing", "%d %% of the tenants' time, besides single calls", r.failing)
 	line("operator killed", "%d times, rolled out %d times; down for %s in all", r.kills, r.stops, r.downtime.Round(time.Second))
-	line("read expired, excused", "%d tokens: no %s without an outage, a backoff or a Retry-After since they were due", r.excused, grace)
+	line("read expired, excused", "%d tokens: since each was due, the longest time without an outage, a backoff", r.excused)
+	line("", "or a Retry-After was %s, of %s that the operator may take", r.chance.Round(time.Second/10), grace)
 	line("read expired, unexcused", "%d tokens", len(r.unexcused))
 	line("longest expired", "%s (%s)", r.gap.Round(time.Second/10), cmp.Or(r.gapOf, "none"))
 	line("empty, half-written, gone", "%d, %d, %d reads", r.empty, r.broken, r.vanished)

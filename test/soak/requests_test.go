@@ -32,8 +32,8 @@ type patient struct {
 	issuer  string // its issuer at the STS
 	secret  string // the Secret's name
 	sts     *stssim.Server
-	own     bool   // no other request asks as its client
-	finds   bool   // by way of discovery
+	own     bool // no other request asks as its client
+	finds   bool // by way of discovery
 }
 
 func (p *patient) String() string { return p.tenant + "/" + p.request.Name }

@@ -108,5 +108,5 @@ var _ = Describe("An STS that fails a third of the time, and an operator that is
 		Expect(r.otherWrites).To(BeNumerically("<=", 3*r.calls+2*touched), "writes of TokenRequests, events and gates")
 		// A token that no Secret ever showed was asked for in vain: as an operator was killed, or replaced within two reads.
 		Expect(r.issued-r.shown).To(BeNumerically("<=", r.issued/20+16*(r.kills+1)), "tokens issued for nobody")
-	}, SpecTimeout(30*time.Minute))
+	})
 })

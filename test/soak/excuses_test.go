@@ -15,7 +15,8 @@ import (
 // be replaced until it was last seen. Within that time the operator must have had no chance, which is
 // grace without interruption in which none of these was so:
 //
-//   - the operator was down: killed or stopped, and no successor had the lease yet;
+//   - the operator was down: killed or stopped, and no successor had the lease yet and had gone through
+//     all requests once;
 //   - the STS failed for the whole tenant;
 //   - a call of this request, or one that it shares, had failed, and the failure held it back: for what
 //     Retry-After said, else for the documented backoff, which a row of failures doubles; with the
@@ -23,9 +24,9 @@ import (
 //   - two other scopes of the same client were told to wait, which shuts the client in whole;
 //   - the request was suspended by its owner.
 //
-// grace is what the operator may take: one call of discovery and one for the token with a timeout
-// each, and as much again to notice and to write.
-const grace = 3 * timeout
+// grace is what the operator may take: discovery, another call's trial and the token itself have each a
+// timeout, and to notice and to write it has two more, on a machine that runs all of this at once.
+const grace = 5 * timeout
 
 type span struct{ from, to time.Time }
 

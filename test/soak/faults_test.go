@@ -105,6 +105,12 @@ func faults() []fault {
 	}
 }
 
+// spoils says that the STS issues a token all the same, which nobody can use.
+func (f fault) spoils() bool {
+	a := f.action
+	return f.taken != granted && a.Status == 0 && a.Error == nil && a.Body == "" && !a.Reset && a.Latency == 0
+}
+
 // hold is for how long a failure, the n-th in a row, lawfully keeps its request from asking again.
 func (f fault) hold(n int) time.Duration {
 	switch {

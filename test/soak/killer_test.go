@@ -19,18 +19,27 @@ import (
 // killer keeps one operator running, and ends it at random: with SIGKILL, at times as a rollout does.
 type killer struct {
 	dice  *rand.Rand
+	all   int // requests
 	runs  []*operator.Run
 	kills []time.Time
 	stops int
 	down  []span
+	slow  time.Duration // the longest that a successor took to go through all requests
 }
 
-// start runs the operator and waits until it has the lease, as it must before it does anything.
+// start runs the operator and waits until it has the lease, as it must before it does anything, and has
+// gone through all requests once.
 func (k *killer) start(ctx context.Context) {
 	GinkgoHelper()
 	before := leader(ctx)
-	k.runs = append(k.runs, cluster.RunSilently())
+	run := cluster.RunSilently()
+	k.runs = append(k.runs, run)
 	Eventually(func() string { return leader(ctx) }).Should(And(Not(BeEmpty()), Not(Equal(before))))
+	led := time.Now()
+	Eventually(func() (float64, error) {
+		return run.Sample(ctx, "controller_runtime_reconcile_total", map[string]string{"controller": "tokenrequest"})
+	}).Should(BeNumerically(">=", k.all))
+	k.slow = max(k.slow, time.Since(led))
 }
 
 // leader is who holds the operator's lease, or "".

@@ -25,10 +25,10 @@ type report struct {
 	seed                               uint64
 	length, recovery                   time.Duration
 	requests, reads, issued, rotations int
-	shown                              int
+	shown, spoiled                     int
 	met                                map[string]int
 	calls, failed                      int
-	downtime                           time.Duration
+	downtime, slow                     time.Duration
 	kills, stops                       int
 	edits                              map[string]int
 	empty, broken, vanished            int
@@ -65,7 +65,7 @@ func (s *soak) report(ctx SpecContext) *report {
 	r := &report{
 		seed: s.seed, length: s.length, recovery: s.recovery, requests: len(s.all),
 		reads: s.reader.reads, rotations: s.reader.rotations, shown: s.reader.shown(), throttles: s.dealer.patience, met: map[string]int{},
-		kills: len(s.killer.kills), stops: s.killer.stops, edits: s.gardener.edits,
+		slow: s.killer.slow, kills: len(s.killer.kills), stops: s.killer.stops, edits: s.gardener.edits,
 		empty: s.reader.empty, broken: s.reader.broken, vanished: s.reader.vanished,
 	}
 	e := s.evidence()
@@ -147,6 +147,9 @@ func (r *report) count(e *evidence, calls []stssim.Call) {
 			if f.taken != granted {
 				r.failed++
 			}
+			if f.spoils() {
+				r.spoiled++
+			}
 		case call.Rule == "" && call.Status == 429:
 			r.met[throttled]++
 			r.failed++
@@ -211,10 +214,11 @@ func (r *report) String() string {
 	fmt.Fprintf(&b, "Soaked for %s, seed %d\n", r.length, r.seed)
 	line("requests", "%d in %d namespaces", r.requests, tenants)
 	line("reads of a Secret", "%d", r.reads)
-	line("tokens issued", "%d, of which %d were seen in a Secret; %d rotations", r.issued, r.shown, r.rotations)
+	line("tokens issued", "%d, of which %d were spoiled on their way and %d seen in a Secret; %d rotations", r.issued, r.spoiled, r.shown, r.rotations)
 	line("calls to the STS", "%d, of which %d failed (%d %%)", r.calls, r.failed, 100*r.failed/max(r.calls, 1))
 	line("STS failing", "%d %% of the tenants' time, besides single calls", r.failing)
-	line("operator killed", "%d times, rolled out %d times; down for %s in all", r.kills, r.stops, r.downtime.Round(time.Second))
+	line("operator killed", "%d times, rolled out %d times; down for %s in all, of which", r.kills, r.stops, r.downtime.Round(time.Second))
+	line("", "at most %s each to go through all requests, once it had the lease", r.slow.Round(time.Second/10))
 	line("read expired, excused", "%d tokens: since each was due, the longest time without an outage, a backoff", r.excused)
 	line("", "or a Retry-After was %s, of %s that the operator may take", r.chance.Round(time.Second/10), grace)
 	line("read expired, unexcused", "%d tokens", len(r.unexcused))

@@ -56,7 +56,7 @@ func TestAFailureExcusesForAsLongAsItHoldsBack(t *testing.T) {
 		"a refusal":                   {[]stssim.Call{call(0, "invalid_grant#1")}, []time.Duration{time.Minute}},
 		"a fault that brings a token": {[]stssim.Call{call(0, "no expires_in#1")}, nil},
 	} {
-		e := &evidence{faults: map[string]*fault{}, calls: map[*stssim.Server][]stssim.Call{sim: test.calls}}
+		e := &evidence{faults: map[string]*fault{}, calls: map[*stssim.Server][]stssim.Call{sim: test.calls}, published: map[*patient][]time.Time{p: {at(5)}}}
 		for _, f := range faults() {
 			e.faults[f.name] = &f
 		}

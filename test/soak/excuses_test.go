@@ -46,6 +46,7 @@ type evidence struct {
 	cuts      []span              // of the lonely STS's connections
 	suspended map[*patient][]span // by their owner
 	throttles map[string]time.Time
+	published map[*patient][]time.Time // when the tokens were issued that its Secret showed
 	lonely    *stssim.Server
 }
 
@@ -86,7 +87,9 @@ func (e *evidence) holds(p *patient) []held {
 	row := 0
 	for _, a := range e.attempts(p) {
 		if a.fault == nil || a.fault.taken == granted {
-			row = 0
+			if e.served(p, a.at) {
+				row = 0
+			}
 			continue
 		}
 		row++
@@ -99,6 +102,14 @@ func (e *evidence) holds(p *patient) []held {
 		list = append(list, held{span{a.at, answered.Add(hold + hold/10 + 2*time.Second)}, a.fault.taken == rated})
 	}
 	return list
+}
+
+// served says that a call brought the token that the request's own Secret then showed. The success of
+// another request for the same scopes, or one that died with the operator, doesn't end a row.
+func (e *evidence) served(p *patient, call time.Time) bool {
+	return slices.ContainsFunc(e.published[p], func(issued time.Time) bool {
+		return !issued.Before(call) && !issued.After(call.Add(timeout))
+	})
 }
 
 // attempts are the calls for a request, in order.

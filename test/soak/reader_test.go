@@ -36,7 +36,8 @@ type reader struct {
 // reading is a token as it was first read, and when it was read last although it had expired.
 type reading struct {
 	patient   *patient
-	told      string // what stands beside the token
+	told      string    // what stands beside the token
+	issued    time.Time // by the STS
 	due, dead time.Time
 	expired   time.Time
 }
@@ -140,7 +141,7 @@ func inspect(p *patient, s *corev1.Secret) (*reading, string) {
 		return nil, fmt.Sprintf("its issue is %s off its token's", issued.Sub(issue.IssuedAt))
 	}
 	told := fmt.Sprint(expires, due, issued, string(s.Data["scope"]))
-	return &reading{patient: p, told: told, due: due, dead: earliest(expires, issue.ExpiresAt)}, ""
+	return &reading{patient: p, told: told, issued: issue.IssuedAt, due: due, dead: earliest(expires, issue.ExpiresAt)}, ""
 }
 
 // near allows for whole seconds, and for a token's life being counted from when it was asked for.

@@ -48,7 +48,10 @@ func (s *soak) evidence() *evidence {
 	e := &evidence{
 		faults: map[string]*fault{}, calls: map[*stssim.Server][]stssim.Call{}, down: s.killer.down,
 		outages: s.dealer.outages, cuts: s.dealer.cuts, suspended: s.gardener.suspended,
-		throttles: s.dealer.throttles, lonely: s.lonely,
+		throttles: s.dealer.throttles, published: map[*patient][]time.Time{}, lonely: s.lonely,
+	}
+	for _, token := range s.reader.tokens {
+		e.published[token.patient] = append(e.published[token.patient], token.issued)
 	}
 	for _, f := range faults() {
 		e.faults[f.name] = &f

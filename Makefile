@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 IMG ?= tokenrequest-operator:latest
 NAMESPACE ?= default
 FUZZTIME ?= 30s
+SOAK ?= 5m
 
 # Go stamps the version of the commit into the operator, where git can name one, and into nothing else.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -112,6 +113,11 @@ deflake: _race-note ## Run the pure packages' tests 50 times in random order.
 .PHONY: test-coverage
 test-coverage: ## Hold the statement coverage of the decisions' packages at 95 % or more.
 	hack/coverage.sh 95 $(CORE)
+
+# Its short form is among the tests. SEED=... is one that a run printed; without it, each run draws another.
+.PHONY: soak
+soak: controlplane _race-note ## Soak the operator for SOAK (5m) in failing calls and kills, and print what a reader saw.
+	SOAK=$(SOAK) SEED=$(SEED) go test -v -count=1 -timeout 0 $(RACE) ./test/soak -ginkgo.timeout 24h
 
 # Without a bound, minimizing one input may take the whole time.
 .PHONY: fuzz

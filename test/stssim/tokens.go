@@ -31,6 +31,25 @@ const signingKeyID = "stssim-canary"
 // Issued lists every access token that was ever issued, oldest first.
 func (s *Server) Issued() []string { return s.tokens.list() }
 
+// Issue is what is known of an access token that was issued.
+type Issue struct {
+	Tenant, ClientID, Scope string
+	IssuedAt, ExpiresAt     time.Time
+}
+
+// Lookup tells of an access token what it was issued for and how long it lives; false means that no
+// call was ever answered with it.
+func (s *Server) Lookup(token string) (Issue, bool) {
+	g, found := s.tokens.find(token)
+	if !found {
+		return Issue{}, false
+	}
+	return Issue{
+		Tenant: g.tenant, ClientID: g.clientID, Scope: g.scope,
+		IssuedAt: g.issuedAt, ExpiresAt: g.issuedAt.Add(g.lifetime),
+	}, true
+}
+
 // Canaries lists the texts that may appear nowhere but in a Secret, nor any
 // part of a text that contains one: the markers of issued tokens, the tokens,
 // device codes, the registered secrets, and every credential that a caller

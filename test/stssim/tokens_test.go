@@ -49,6 +49,19 @@ func TestLifetimeIsTheRulesThenTheClients(t *testing.T) {
 	}
 }
 
+func TestLookupTellsWhatATokenIsFor(t *testing.T) {
+	sim := start(t, stssim.Options{})
+	sim.post(plainToken, acmeForm())
+	got, found := sim.Lookup(sim.Issued()[0])
+	want := stssim.Issue{Tenant: "acme", ClientID: "demo", Scope: "read write", IssuedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+	if !found || got != want {
+		t.Errorf("got %+v, %t, want %+v", got, found, want)
+	}
+	if _, found := sim.Lookup(stssim.OpaqueMarker + "of somebody else"); found {
+		t.Error("a token is known that was never issued")
+	}
+}
+
 func TestEveryTokenIsUniqueAndMarked(t *testing.T) {
 	sim := start(t, stssim.Options{})
 	for range 3 {

@@ -4,6 +4,7 @@
 package sts
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -47,13 +48,15 @@ type Token struct {
 // thirty.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// expire sets when the token ends. Where the server stated no lifetime, the
-// token's own exp stands in for it, if the token is a JWT; it isn't verified,
-// since the token isn't for us, and is believed in nothing else. An exp that
-// has passed is no better than none: the likelier fault is a clock.
+// expire sets when the token ends. Where the server stated no lifetime, or one of
+// ten years and more, which nobody means, the token's own exp stands in for it, if
+// the token is a JWT; it isn't verified, since the token isn't for us, and is
+// believed in nothing else. An exp that has passed is no better than none: the
+// likelier fault is a clock.
 func (t *Token) expire(lifetime time.Duration) {
-	if lifetime == 0 {
-		lifetime = max(min(jwtExpiry(t.AccessToken).Sub(t.IssuedAt), maxLifetime), 0)
+	if lifetime == 0 || lifetime >= maxLifetime {
+		own := max(min(jwtExpiry(t.AccessToken).Sub(t.IssuedAt), maxLifetime), 0)
+		lifetime = cmp.Or(own, lifetime)
 	}
 	if lifetime == 0 {
 		return

@@ -37,7 +37,7 @@ const (
 //     Zero, a negative number, null and anything else count as absent: that is
 //     how servers say "never" or "unknown", and a token that its issuer calls
 //     dead at birth would be asked for again at once, for ever.
-//   - An absent expires_in is replaced with the JWT's own exp. Entra v1's
+//   - An absent expires_in, and one of ten years, is replaced with the JWT's own exp. Entra v1's
 //     expires_on, which is by the server's clock, and ext_expires_in, which
 //     holds in an outage only, are ignored.
 //   - scope is a string, which may be empty.

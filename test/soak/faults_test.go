@@ -84,11 +84,12 @@ func faults() []fault {
 		{"a token with a NUL", unavailable, set("access_token", `"stssim\u0000"`), 0, 1, false},
 		{"a token beyond ASCII", unavailable, set("access_token", `"st\u200bssim\u202e"`), 0, 1, false},
 		{"a token beyond bounds", unavailable, set("access_token", `"`+strings.Repeat("a", 300<<10)+`"`), 0, 1, false},
-		// Of these the operator takes the JWT's own exp. A number that is merely a lie nobody can tell.
+		// Of these but the string the operator takes the JWT's own exp. A number that is merely a lie nobody can tell.
 		{"no expires_in", granted, stssim.Action{Drop: []string{"expires_in"}}, 0, 2, false},
 		{"expires_in null", granted, set("expires_in", "null"), 0, 1, false},
 		{"expires_in a word", granted, set("expires_in", `"soon"`), 0, 1, false},
 		{"expires_in a number in a string", granted, stssim.Action{Lifetime: stssim.Duration(20 * time.Second), Set: map[string]json.RawMessage{"expires_in": json.RawMessage(`"20"`)}}, 0, 1, false},
+		{"expires_in absurd", granted, set("expires_in", "1e400"), 0, 1, false},
 		{"expires_in negative", granted, set("expires_in", "-1"), 0, 1, false},
 		{"refresh_in of one second", granted, set("refresh_in", "1"), 0, 1, false},
 		{"a hostile scope", granted, set("scope", `"a\u0000\u202eb"`), 0, 1, false},

@@ -129,6 +129,8 @@ func inspect(p *patient, s *corev1.Secret) (*reading, string) {
 		return nil, "its token was never issued"
 	case issue.Tenant != p.tenant || issue.ClientID != p.client || issue.Scope != p.scope():
 		return nil, "its token was issued to somebody else"
+	case p.shaped() != (string(s.Data[authorization]) == "Bearer "+string(s.Data["access_token"])):
+		return nil, "its header isn't of its token"
 	case string(s.Data["token_type"]) != "Bearer":
 		return nil, "its token_type is another"
 	case err != nil || badDue != nil || badIssued != nil:

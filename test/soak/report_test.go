@@ -32,7 +32,7 @@ type report struct {
 	kills, stops                       int
 	edits                              map[string]int
 	empty, broken, vanished            int
-	excused                            int
+	excused, byService, byOperator     int
 	unexcused                          []string
 	gap, chance                        time.Duration
 	gapOf                              string
@@ -108,11 +108,25 @@ func (r *report) judge(s *soak, e *evidence) {
 		missed := chance(window, e.excuses(token.patient, s.all))
 		if missed < grace {
 			r.excused++
+			r.blame(s, e, token, window)
 			r.chance = max(r.chance, missed)
 			continue
 		}
 		r.unexcused = append(r.unexcused, fmt.Sprintf("%s: due %s, dead %s, last read %s, the operator had %s; %s", token.patient,
 			clock(token.due), clock(token.dead), clock(token.expired), missed.Round(time.Second/10), e.story(token.patient, window)))
+	}
+}
+
+// blame says which alone would have been excuse enough: that the STS, or the request's owner, was unwilling,
+// or that the operator was down.
+func (r *report) blame(s *soak, e *evidence, token *reading, window span) {
+	up := *e
+	up.down = nil
+	switch {
+	case chance(window, up.excuses(token.patient, s.all)) < grace:
+		r.byService++
+	case chance(window, slices.Clone(e.down)) < grace:
+		r.byOperator++
 	}
 }
 
@@ -224,6 +238,7 @@ func (r *report) String() string {
 	line("", "at most %s each to go through all requests, once it had the lease", r.slow.Round(time.Second/10))
 	line("read expired, excused", "%d tokens: since each was due, the longest time without an outage, a backoff", r.excused)
 	line("", "or a Retry-After was %s, of %s that the operator may take", r.chance.Round(time.Second/10), grace)
+	line("", "%d by the STS alone, %d by a dead operator alone, %d by both together", r.byService, r.byOperator, r.excused-r.byService-r.byOperator)
 	line("read expired, unexcused", "%d tokens", len(r.unexcused))
 	line("longest expired", "%s (%s)", r.gap.Round(time.Second/10), cmp.Or(r.gapOf, "none"))
 	line("empty, half-written, gone", "%d, %d, %d reads", r.empty, r.broken, r.vanished)

@@ -79,6 +79,12 @@ func variations() []struct {
 			wanted(p.request).Name = stsv1alpha1.ObjectName("token-of-" + p.request.Name)
 			p.secret = "token-of-" + p.request.Name
 		}},
+		{8, func(p *patient, _ int) { // a shape of its own, in which the token stands twice
+			wanted(p.request).Data = map[string]stsv1alpha1.SecretTemplate{
+				"access_token": "{{ .AccessToken }}", "token_type": "{{ .TokenType }}", "scope": "{{ .Scope }}", "expires_at": "{{ .ExpiresAt }}",
+				authorization: "Bearer {{ .AccessToken }}",
+			}
+		}},
 	}
 }
 
@@ -88,6 +94,14 @@ func throughTokenIssuer(p *patient, _ int) {
 	}
 	p.request.Spec.Issuer = nil
 	p.request.Spec.IssuerRef = &stsv1alpha1.IssuerRef{Kind: stsv1alpha1.IssuerKindTokenIssuer, Name: "shared"}
+}
+
+// authorization is the key of a header, in the Secrets that have one.
+const authorization = "authorization"
+
+// shaped says that the request asks for a header.
+func (p *patient) shaped() bool {
+	return p.request.Spec.Secret != nil && p.request.Spec.Secret.Data != nil
 }
 
 func wanted(r *stsv1alpha1.TokenRequest) *stsv1alpha1.TokenSecret {

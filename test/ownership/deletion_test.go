@@ -1,7 +1,7 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package deletion_test
+package ownership_test
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,7 +21,7 @@ import (
 	"tokenrequest.dev/operator/test/operator"
 )
 
-var _ = Describe("Deleting", Ordered, func() {
+var _ = Describe("Deleting", Ordered, ContinueOnFailure, func() {
 	var run *operator.Run
 
 	BeforeEach(func() {
@@ -34,7 +35,7 @@ var _ = Describe("Deleting", Ordered, func() {
 
 	for _, propagation := range []metav1.DeletionPropagation{metav1.DeletePropagationBackground, metav1.DeletePropagationForeground} {
 		It("a request takes along its token and its refresh token, and nothing makes them anew: "+string(propagation), func(ctx SpecContext) {
-			tenant := newTenant(ctx, "deleted-in-"+strings.ToLower(string(propagation)))
+			tenant := newTenant(ctx, strings.ToLower(string(propagation)))
 			mail := chained(tenant, "mail")
 			issue(ctx, mail)
 			since, calls := secrets(ctx, tenant).ResourceVersion, tokens(tenant)
@@ -163,9 +164,9 @@ var _ = Describe("Deleting", Ordered, func() {
 		tenant := newTenant(ctx, "without-crd")
 		issue(ctx, tenant.Request("graph"))
 		run.Stop()
-		crd := &metav1.PartialObjectMetadata{}
+		crd := &unstructured.Unstructured{}
 		crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-		crd.Name = "tokenrequests.sts.tokenrequest.dev"
+		crd.SetName("tokenrequests.sts.tokenrequest.dev")
 		Expect(cluster.API.Delete(ctx, crd)).To(Succeed())
 		awaitGone(ctx, crd)
 		awaitGone(ctx, secretOf(tenant, "graph"))

@@ -1,9 +1,10 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deletion_test deletes requests, namespaces and the operator itself, under Kubernetes' own
-// garbage collector: the operator has no finalizers, and what goes with what is that controller's work.
-package deletion_test
+// Package ownership_test looks at whose a Secret is, under Kubernetes' own garbage collector: when two
+// requests want one, and when requests, namespaces and the operator itself are deleted. The operator has
+// no finalizers, and what goes with what is that controller's work.
+package ownership_test
 
 import (
 	"testing"
@@ -21,11 +22,11 @@ var (
 	sim     *stssim.Server
 )
 
-func TestDeletion(t *testing.T) {
+func TestOwnership(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
-	RunSpecs(t, "test/deletion")
+	RunSpecs(t, "test/ownership")
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {

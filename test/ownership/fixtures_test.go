@@ -1,7 +1,7 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package deletion_test
+package ownership_test
 
 import (
 	"strings"

@@ -72,12 +72,17 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 	case a.content.Intact && f != nil:
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason,
 			fmt.Sprintf("%s Secret %s still holds the token of the spec before.", f.message, name))
-	case a.formerSecret() != "" && f != nil:
-		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason,
-			fmt.Sprintf("%s Until then Secret %s stays as it is, and its token isn't renewed.", f.message, a.formerSecret()))
 	case f != nil:
-		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message)
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+a.untilRenamed())
 	}
+}
+
+// untilRenamed says what becomes of the Secret under the name that the spec had before.
+func (a *attempt) untilRenamed() string {
+	if a.formerSecret() == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Until then Secret %s stays as it is, and its token isn't renewed.", a.formerSecret())
 }
 
 // throttled is there while the STS has asked for no more calls, under one reason whatever Issued says.

@@ -236,10 +236,10 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 }
 
 // apply writes the Secret by server-side apply, with a precondition that protects strangers. When
-// somebody was faster it looks once who that was.
+// somebody was faster, the garbage collector for one, it looks once who that was.
 func (r *Reconciler) apply(ctx context.Context, a *attempt, data map[string][]byte, record secret.Record) (outcome, error) {
 	err := r.applyOnce(ctx, a, data, record)
-	if apierrors.IsConflict(err) {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		if err := r.look(ctx, r.Live, a); err != nil {
 			return outcome{}, err
 		}

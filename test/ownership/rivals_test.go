@@ -31,6 +31,7 @@ var _ = Describe("Two requests for one Secret", func() {
 		It(fmt.Sprintf("have one holder whatever happens, walk %d", walk+1), func(ctx SpecContext) {
 			seed := uint64(GinkgoRandomSeed()) + uint64(walk)
 			w := &rivalry{tenant: newTenant(ctx, fmt.Sprintf("walk-%d", walk+1)), random: rand.New(rand.NewPCG(seed, 0)), run: cluster.Run()}
+			w.run.SettledAfter(ctx, 0)
 			for range 16 {
 				w.step(ctx)
 				By(fmt.Sprintf("seed %d: %s", seed, strings.Join(w.steps, ", ")))

@@ -53,9 +53,9 @@ const (
 	// Look at the Issued condition for the cause.
 	ReasonTokenExpired = "TokenExpired"
 
-	// ReasonSecretConflict surfaces when a Secret of the wanted name exists that isn't ours.
-	// Choose another spec.secret.name, delete that Secret, or have it consent by the annotation
-	// sts.tokenrequest.dev/adoptable-by.
+	// ReasonSecretConflict surfaces when a Secret of the wanted name exists that isn't ours, or is
+	// another request's by right. Choose another spec.secret.name, delete that Secret, or have it consent
+	// by the annotation sts.tokenrequest.dev/adoptable-by; another request has to give it up.
 	ReasonSecretConflict = "SecretConflict"
 
 	// ReasonSecretInvalid surfaces when the API server refuses the Secret as rendered, or when its

@@ -8,13 +8,15 @@ import (
 	"context"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
-	"tokenrequest.dev/operator/internal/secret"
 )
 
 // rival names the request that a free Secret name goes to before this one, or "".
@@ -46,27 +48,40 @@ func heldSecret(request *stsv1alpha1.TokenRequest) bool {
 	return request.Status.Token != nil && request.Status.Token.SecretName == request.SecretName()
 }
 
-// dropFormer deletes the Secret that this request wrote under the name it had before, now that the
-// new one holds a token. Only a Secret that is this request's own goes.
-func (r *Reconciler) dropFormer(ctx context.Context, a *attempt) error {
-	token := a.request.Status.Token
-	if token == nil || token.SecretName == "" || token.SecretName == a.request.SecretName() {
-		return nil
+// yields says that a request gives up a Secret's name: it goes, or it names another one.
+func yields(before, after *stsv1alpha1.TokenRequest) bool {
+	return before.SecretName() != after.SecretName() || before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
+}
+
+// wakeRivals has those look again who wait for a name that a request gives up. Where it had made its
+// Secret, the end of that wakes them too; a name that nobody has written yet leaves no other trace.
+func (r *Reconciler) wakeRivals() handler.EventHandler {
+	wake := func(ctx context.Context, o client.Object, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		for _, rival := range r.indexed(ctx, indexSecretName, o.(*stsv1alpha1.TokenRequest).SecretName(), o.GetNamespace()) {
+			q.Add(reconcile.Request{NamespacedName: rival})
+		}
 	}
-	former := types.NamespacedName{Namespace: a.request.Namespace, Name: token.SecretName}
-	s := &corev1.Secret{}
-	if err := r.Client.Get(ctx, former, s); err != nil {
-		return client.IgnoreNotFound(err)
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if yields(e.ObjectOld.(*stsv1alpha1.TokenRequest), e.ObjectNew.(*stsv1alpha1.TokenRequest)) {
+				wake(ctx, e.ObjectOld, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			wake(ctx, e.Object, q)
+		},
 	}
-	if secret.Hold(a.request, s).State != secret.Ours {
-		return nil
+}
+
+// namespaceEnds says that the request's namespace is being deleted: its Secrets may go before the
+// request does, and a token that is asked for in their place could be written nowhere. An operator
+// that serves single namespaces may not look, and learns it from the refused write.
+func (r *Reconciler) namespaceEnds(ctx context.Context, a *attempt) (bool, error) {
+	if r.OperatorNamespace == "" {
+		return false, nil
 	}
-	err := r.Client.Delete(ctx, s, client.Preconditions{UID: &s.UID})
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("deleting the former Secret %s: %w", former, err)
-	}
-	return nil
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(namespaceKind())
+	_, err := r.find(ctx, types.NamespacedName{Name: a.request.Namespace}, namespace)
+	return !namespace.DeletionTimestamp.IsZero(), err
 }

@@ -10,8 +10,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/stssim"
@@ -96,21 +94,6 @@ var _ = Describe("Issuing a token", func() {
 			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("still holds the token of the spec before"))
 		}).Should(Succeed())
 		Expect(secretOf(ctx, Default, t.namespace, "graph").Data["access_token"]).To(Equal(token))
-	})
-
-	It("makes the Secret under its new name before the old one goes", func(ctx SpecContext) {
-		t := newTenant(ctx)
-		now := create(ctx, t.request("graph"))
-		awaitReady(now)
-		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
-			r.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "renamed"}
-		})
-		Eventually(func(g Gomega) {
-			g.Expect(now(g).Status.Token.SecretName).To(Equal("renamed"))
-			g.Expect(client.IgnoreNotFound(api.Get(ctx, types.NamespacedName{Namespace: t.namespace, Name: "graph"}, &corev1.Secret{}))).To(Succeed())
-			g.Expect(api.Get(ctx, types.NamespacedName{Namespace: t.namespace, Name: "graph"}, &corev1.Secret{})).NotTo(Succeed())
-		}).Should(Succeed())
-		Expect(secretOf(ctx, Default, t.namespace, "renamed").Data).To(HaveKey("access_token"))
 	})
 
 	It("puts the wanted labels and annotations on the Secret, and takes them away again, without a call", func(ctx SpecContext) {

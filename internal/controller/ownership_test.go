@@ -139,6 +139,25 @@ var _ = Describe("The Secret", func() {
 		awaitReady(first)
 	})
 
+	It("passes on at once when the elder request, which has written nothing yet, gives up its name", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		shared := func(r *stsv1alpha1.TokenRequest) { r.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "shared"} }
+		elder := create(ctx, t.request("elder", shared, func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = true }))
+		Eventually(func(g Gomega) { g.Expect(reasonOf(elder(g), "Ready")).To(Equal("False/Suspended")) }).Should(Succeed())
+		second, third := create(ctx, t.request("second", shared)), create(ctx, t.request("third", shared))
+		for _, waiting := range []func(Gomega) *stsv1alpha1.TokenRequest{second, third} {
+			Eventually(func(g Gomega) { g.Expect(messageOf(waiting(g), "Ready")).To(ContainSubstring("TokenRequest elder")) }).Should(Succeed())
+		}
+		Expect(api.Delete(ctx, t.request("elder"))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect([]string{reasonOf(second(g), "Ready"), reasonOf(third(g), "Ready")}).To(ConsistOf("True/TokenValid", "False/SecretConflict"))
+		}).Should(Succeed())
+		edit(ctx, t.request("second"), func(r *stsv1alpha1.TokenRequest) { r.Spec.Secret.Name = "elsewhere" })
+		edit(ctx, t.request("third"), func(r *stsv1alpha1.TokenRequest) { r.Spec.Secret.Name = "elsewhere-too" })
+		awaitReady(second)
+		awaitReady(third)
+	})
+
 	It("goes back to its holder when somebody deletes it, though an elder request waits for the name", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		elder := create(ctx, t.request("elder"))

@@ -9,7 +9,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/stssim"
@@ -147,6 +149,26 @@ var _ = Describe("The shape of a Secret", func() {
 		edit(ctx, t.request("graph"), shapedAs(alone))
 		awaitReady(now)
 		Expect(secretOf(ctx, Default, t.namespace, "graph").Data).To(Equal(map[string][]byte{"token": []byte("two words")}))
+		Expect(t.calls()).To(HaveLen(1))
+	})
+
+	It("changes with name and type in one step, without a call, where a key holds the token as it is", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		now := create(ctx, t.request("graph"))
+		awaitReady(now)
+		token := secretOf(ctx, Default, t.namespace, "graph").Data["access_token"]
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "git", Type: string(corev1.SecretTypeBasicAuth),
+				Data: templates{"username": "oauth2", "password": "{{ .AccessToken }}"}}
+		})
+		Eventually(func(g Gomega) {
+			g.Expect(now(g).Status.Token).To(HaveField("SecretName", "git"))
+			s := secretOf(ctx, g, t.namespace, "git")
+			g.Expect(s.Type).To(Equal(corev1.SecretTypeBasicAuth))
+			g.Expect(s.Data).To(Equal(map[string][]byte{"username": []byte("oauth2"), "password": token}))
+			g.Expect(api.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "graph"}, &corev1.Secret{})).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		}).Should(Succeed())
+		awaitReady(now)
 		Expect(t.calls()).To(HaveLen(1))
 	})
 

@@ -71,7 +71,7 @@ func (c *conditions) ready(a *attempt, o outcome, f *failure) {
 		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason,
 			fmt.Sprintf("%s Secret %s still holds the token of the spec before.", f.message, name))
 	case f != nil:
-		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message)
+		c.set(stsv1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+a.untilRenamed())
 	}
 }
 
@@ -98,6 +98,14 @@ func (a *attempt) expiring() bool {
 }
 
 func (a *attempt) expiry() string { return a.content.Record.ExpiresAt.Format(time.RFC3339) }
+
+// untilRenamed says what becomes of the Secret under the name that the spec had before.
+func (a *attempt) untilRenamed() string {
+	if a.formerSecret() == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Until then Secret %s stays as it is, and its token isn't renewed.", a.formerSecret())
+}
 
 // throttled is there while the STS has asked for no more calls, under one reason whatever Issued says.
 func (c *conditions) throttled(f *failure) {

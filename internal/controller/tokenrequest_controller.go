@@ -121,7 +121,7 @@ func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.
 	if o.kind == failed {
 		r.persistGates(ctx, a)
 	}
-	if o.kind == settled || o.kind == issued {
+	if a.valid() {
 		if err := r.dropFormer(ctx, a); err != nil {
 			return ctrl.Result{}, err
 		}

@@ -30,7 +30,7 @@ type phase func(context.Context, *attempt) (outcome, error)
 // run takes the phases in order until one has an outcome.
 func (r *Reconciler) run(ctx context.Context, a *attempt) (outcome, error) {
 	for _, next := range []phase{
-		r.choose, r.observe, r.refuse, r.check, r.decide, r.contest, r.resolve, r.recall, r.collect, r.stop, r.decide, r.reuse, r.admit, r.ask,
+		r.choose, r.observe, r.refuse, r.check, r.decide, r.contest, r.move, r.resolve, r.recall, r.collect, r.stop, r.decide, r.reuse, r.admit, r.ask,
 	} {
 		if o, err := next(ctx, a); err != nil || o.kind != goOn {
 			return o, err
@@ -115,8 +115,12 @@ func (r *Reconciler) check(_ context.Context, a *attempt) (outcome, error) {
 	return a.usable(), nil
 }
 
-// contest makes sure, before a token is asked for, that nobody fights over the place where it goes.
+// contest makes sure, before a token is asked for, that there is a place where it can go, and that
+// nobody fights over that.
 func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
+	if ends, err := r.namespaceEnds(ctx, a); err != nil || ends {
+		return outcome{kind: gone}, err
+	}
 	if at, wait := r.Repairs.hold(a); wait {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, retry: at, message: fmt.Sprintf(
 			"Secret %s is deleted or changed again and again. Find out by whom: kubectl get secret %s -o yaml --show-managed-fields; another token follows, at ever longer intervals.",
@@ -129,13 +133,11 @@ func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
 	if err != nil || rival == "" {
 		return outcome{}, err
 	}
-	return conflict(a, "TokenRequest "+rival), nil
+	return conflict(secret.HeldByRequest(a.request.SecretName(), rival)), nil
 }
 
-func conflict(a *attempt, holder string) outcome {
-	return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, message: fmt.Sprintf(
-		"Secret %s belongs to %s. Choose another spec.secret.name, or delete that Secret, or annotate it with %s: %s.",
-		a.request.SecretName(), holder, stsv1alpha1.AnnotationAdoptableBy, a.request.Name)}
+func conflict(message string) outcome {
+	return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, message: message}
 }
 
 // resolve reads the credential, whose version says what this attempt is.
@@ -276,10 +278,10 @@ func unwritable(err error) outcome {
 }
 
 // apply writes the Secret by server-side apply, with a precondition that protects strangers. When
-// somebody was faster it looks once who that was.
+// somebody was faster, the garbage collector for one, it looks once who that was.
 func (r *Reconciler) apply(ctx context.Context, a *attempt, body secret.Body, record secret.Record) (outcome, error) {
 	err := r.applyOnce(ctx, a, body, record)
-	if apierrors.IsConflict(err) {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		if err := r.look(ctx, r.Live, a); err != nil {
 			return outcome{}, err
 		}
@@ -304,7 +306,7 @@ func (r *Reconciler) apply(ctx context.Context, a *attempt, body secret.Body, re
 // usable says why the Secret can't be written, or nothing.
 func (a *attempt) usable() outcome {
 	if a.holding.State == secret.Foreign {
-		return conflict(a, a.holding.Holder())
+		return conflict(a.holding.Refusal(a.request))
 	}
 	if message := a.holding.Unusable(a.request); message != "" {
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: message}

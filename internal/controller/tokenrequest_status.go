@@ -82,13 +82,13 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 }
 
 // tokenStatus describes the token in the Secret. It is made anew from the Secret's record, so a
-// lost status comes back without a call. Until the Secret has a token under a new name, it is the
-// former one that is described, and known to be dropped later.
+// lost status comes back without a call. Until the Secret has a valid token under a new name, it is
+// the former one that is described, and known to be dropped later.
 func tokenStatus(a *attempt) *stsv1alpha1.TokenStatus {
+	if a.formerSecret() != "" && !a.valid() {
+		return a.request.Status.Token
+	}
 	if !a.content.Intact {
-		if former := a.request.Status.Token; former != nil && former.SecretName != a.request.SecretName() {
-			return former
-		}
 		return nil
 	}
 	record := a.content.Record

@@ -61,6 +61,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w W
 	controlled := ctrl.NewControllerManagedBy(mgr).
 		Named("tokenrequest").
 		For(&stsv1alpha1.TokenRequest{}).
+		Watches(&stsv1alpha1.TokenRequest{}, r.wakeRivals()).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret)).
 		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: wakeUp})).
 		WatchesRawSource(&credential.Watch{Client: w.Metadata, Namespaces: w.Namespaces, Affected: r.affectedWith(w.Issuers), Unsettled: r.unsettledWith(w.Issuers)}).

@@ -77,7 +77,24 @@ func isTokenRequest(ref *metav1.OwnerReference) bool {
 	return ref.Kind == "TokenRequest" && strings.HasPrefix(ref.APIVersion, stsv1alpha1.Group+"/")
 }
 
-// Holder says, for a Foreign Secret, who has it, in words for a condition.
+// Refusal says, of a Foreign Secret, whose it is and what to do, in words for a condition.
+func (h Holding) Refusal(request *stsv1alpha1.TokenRequest) string {
+	controller := metav1.GetControllerOf(h.Secret)
+	if controller != nil && isTokenRequest(controller) {
+		return HeldByRequest(h.Secret.Name, controller.Name)
+	}
+	return fmt.Sprintf("Secret %s belongs to %s. Choose another spec.secret.name, or delete that Secret, or annotate it with %s: %s.",
+		h.Secret.Name, h.Holder(), stsv1alpha1.AnnotationAdoptableBy, request.Name)
+}
+
+// HeldByRequest says that a name is another request's, and how it gets free: by consent it doesn't,
+// since two requests in one Secret would overwrite each other's tokens for ever.
+func HeldByRequest(name, holder string) string {
+	return fmt.Sprintf("Secret %s belongs to TokenRequest %s. Choose another spec.secret.name, or have TokenRequest %s give it up: delete that, or have it name a Secret that is free.",
+		name, holder, holder)
+}
+
+// Holder says, for a Foreign Secret, who has it.
 func (h Holding) Holder() string {
 	if controller := metav1.GetControllerOf(h.Secret); controller != nil {
 		return fmt.Sprintf("%s %s", controller.Kind, controller.Name)

@@ -92,6 +92,33 @@ func TestHolder(t *testing.T) {
 	}
 }
 
+func TestRefusal(t *testing.T) {
+	tests := map[string]struct {
+		secret *corev1.Secret
+		want   string
+	}{
+		"a stranger's Secret may be had by consent": {
+			ownedBy("", "", "", "", withoutOwner),
+			"Secret graph belongs to somebody else. Choose another spec.secret.name, or delete that Secret, or annotate it with sts.tokenrequest.dev/adoptable-by: graph.",
+		},
+		"another controller's Secret as well": {
+			ownedBy("external-secrets.io/v1", "ExternalSecret", "graph", "uid-of-es"),
+			"Secret graph belongs to ExternalSecret graph. Choose another spec.secret.name, or delete that Secret, or annotate it with sts.tokenrequest.dev/adoptable-by: graph.",
+		},
+		"another request's may not, so that isn't advised": {
+			ownedBy("sts.tokenrequest.dev/v1alpha1", "TokenRequest", "second", "uid-of-second"),
+			"Secret graph belongs to TokenRequest second. Choose another spec.secret.name, or have TokenRequest second give it up: delete that, or have it name a Secret that is free.",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, secret.Hold(newRequest(), test.secret).Refusal(newRequest())); diff != "" {
+				t.Errorf("Refusal (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestUnusable(t *testing.T) {
 	typed := func(wanted string) func(*stsv1alpha1.TokenRequest) {
 		return func(r *stsv1alpha1.TokenRequest) { r.Spec.Secret = &stsv1alpha1.TokenSecret{Type: wanted} }

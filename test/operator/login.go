@@ -45,13 +45,19 @@ func (c *Cluster) grant(ctx context.Context, folder string) {
 // logIn writes a kubeconfig of the operator's own service account and returns its path.
 func (c *Cluster) logIn(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
+	return c.writeLogin(&clientcmdapi.AuthInfo{Token: c.tokenOf(ctx, serviceAccount)})
+}
+
+// writeLogin writes a kubeconfig and returns its path.
+func (c *Cluster) writeLogin(who *clientcmdapi.AuthInfo) string {
+	ginkgo.GinkgoHelper()
 	login := clientcmdapi.NewConfig()
 	login.Clusters["envtest"] = &clientcmdapi.Cluster{
 		Server: "https://" + strings.TrimPrefix(c.admin.Host, "https://"), CertificateAuthorityData: c.admin.CAData,
 	}
-	login.AuthInfos["operator"] = &clientcmdapi.AuthInfo{Token: c.tokenOf(ctx, serviceAccount)}
-	login.Contexts["operator"] = &clientcmdapi.Context{Cluster: "envtest", AuthInfo: "operator"}
-	login.CurrentContext = "operator"
+	login.AuthInfos["who"] = who
+	login.Contexts["envtest"] = &clientcmdapi.Context{Cluster: "envtest", AuthInfo: "who"}
+	login.CurrentContext = "envtest"
 	path := filepath.Join(ginkgo.GinkgoT().TempDir(), "kubeconfig")
 	gomega.Expect(clientcmd.WriteToFile(*login, path)).To(gomega.Succeed())
 	return path

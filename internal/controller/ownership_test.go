@@ -4,6 +4,8 @@
 package controller_test
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -143,7 +145,11 @@ var _ = Describe("The Secret", func() {
 		t := newTenant(ctx)
 		shared := func(r *stsv1alpha1.TokenRequest) { r.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "shared"} }
 		elder := create(ctx, t.request("elder", shared, func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = true }))
-		Eventually(func(g Gomega) { g.Expect(reasonOf(elder(g), "Ready")).To(Equal("False/Suspended")) }).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(reasonOf(elder(g), "Ready")).To(Equal("False/Suspended"))
+			// Within a second the smaller UID is the elder.
+			g.Expect(time.Now()).To(BeTemporally(">=", elder(g).CreationTimestamp.Add(time.Second)))
+		}).Should(Succeed())
 		second, third := create(ctx, t.request("second", shared)), create(ctx, t.request("third", shared))
 		for _, waiting := range []func(Gomega) *stsv1alpha1.TokenRequest{second, third} {
 			Eventually(func(g Gomega) { g.Expect(messageOf(waiting(g), "Ready")).To(ContainSubstring("TokenRequest elder")) }).Should(Succeed())

@@ -54,6 +54,10 @@ const (
 	// AnnotationRefreshAt is when the token is due to be replaced: RFC 3339, UTC.
 	AnnotationRefreshAt = Group + "/refresh-at"
 
+	// AnnotationRefreshBefore is the spec.refreshBefore that refresh-at was planned by, as a Go
+	// duration. Absent when there was none.
+	AnnotationRefreshBefore = Group + "/refresh-before"
+
 	// AnnotationInputs is "v1:" and a hash of what the token was asked for.
 	AnnotationInputs = Group + "/inputs"
 

@@ -268,6 +268,18 @@ var _ = Describe("The clock", func() {
 			g.Expect(r.Status.Token.RefreshAt.After(first.Status.Token.RefreshAt.Time)).To(BeTrue())
 			g.Expect(r.Status.NextAttemptAt).To(Equal(r.Status.Token.RefreshAt))
 		}).Should(Succeed())
+		By("going back to the plan that was made when the token came, when it is taken away")
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) { r.Spec.RefreshBefore = nil })
+		Eventually(func(g Gomega) { g.Expect(now(g).Status.Token.RefreshAt).To(Equal(first.Status.Token.RefreshAt)) }).Should(Succeed())
 		Expect(t.calls()).To(HaveLen(1))
+	})
+
+	It("keeps to the plan that was made when the token came, with refreshBefore as without", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		now := create(ctx, t.request("graph", func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.RefreshBefore = &metav1.Duration{Duration: 5 * time.Minute}
+		}))
+		planned := awaitReady(now).Status.Token.RefreshAt.UTC().Format(time.RFC3339)
+		Expect(secretOf(ctx, Default, t.namespace, "graph").Annotations).To(HaveKeyWithValue(stsv1alpha1.AnnotationRefreshAt, planned))
 	})
 })

@@ -110,14 +110,23 @@ func (a *attempt) expired() bool {
 	return !expiry.IsZero() && !a.now.Before(expiry)
 }
 
-// refreshAt is when the token in the Secret is due. A refreshBefore counts at once, without a new
-// token; else the plan that was made when the token came still holds.
+// refreshAt is when the token in the Secret is due: by the plan that was made when it came, which knew
+// of the server's advice and of the burst that the request was made in. Another refreshBefore since
+// then counts at once, without a new token.
 func (a *attempt) refreshAt() time.Time {
 	record := a.content.Record
-	if a.request.Spec.RefreshBefore == nil {
+	if record.RefreshBefore == a.refreshBefore() {
 		return record.RefreshAt
 	}
 	return schedule.RefreshAt(a.life(record.IssuedAt, lifetime(record)), string(a.request.UID))
+}
+
+// refreshBefore is the spec's, zero for none.
+func (a *attempt) refreshBefore() time.Duration {
+	if before := a.request.Spec.RefreshBefore; before != nil {
+		return before.Duration
+	}
+	return 0
 }
 
 func lifetime(record secret.Record) time.Duration {
@@ -142,9 +151,10 @@ func (a *attempt) record(token *sts.Token) secret.Record {
 	life.RefreshIn = token.RefreshIn
 	life.First = a.holding.State == secret.Free && a.request.Status.Token == nil
 	return secret.NewRecord(token, secret.Plan{
-		RefreshAt: schedule.RefreshAt(life, string(a.request.UID)),
-		Inputs:    a.inputs,
-		Presented: a.presented,
+		RefreshAt:     schedule.RefreshAt(life, string(a.request.UID)),
+		RefreshBefore: a.refreshBefore(),
+		Inputs:        a.inputs,
+		Presented:     a.presented,
 	})
 }
 

@@ -36,6 +36,8 @@ type Record struct {
 	// IssuedAt is when the token was asked for; ExpiresAt when it dies, zero when the STS didn't
 	// say; RefreshAt when it is due to be replaced. Whole seconds, UTC.
 	IssuedAt, ExpiresAt, RefreshAt time.Time
+	// RefreshBefore is the wish of the spec that RefreshAt was planned by, zero for none.
+	RefreshBefore time.Duration
 	// Inputs is the hash of what the token was asked for, see Inputs.
 	Inputs string
 	// Presented is a versioned hash of which credential the token was asked with, empty where that
@@ -67,6 +69,8 @@ func ReadRecord(s *corev1.Secret) (Record, bool) {
 		IssuedTokenType: a[stsv1alpha1.AnnotationIssuedTokenType],
 	}
 	r.Scope, r.ScopeSaid = a[stsv1alpha1.AnnotationScope]
+	// What isn't a duration is another than the spec's, and has the refresh planned anew.
+	r.RefreshBefore, _ = time.ParseDuration(a[stsv1alpha1.AnnotationRefreshBefore])
 	if at, ok := instant(a[stsv1alpha1.AnnotationExpiresAt]); ok && at.After(issuedAt) {
 		r.ExpiresAt = at
 	}
@@ -83,6 +87,9 @@ func (r Record) annotations() map[string]string {
 	}
 	if !r.ExpiresAt.IsZero() {
 		a[stsv1alpha1.AnnotationExpiresAt] = stamp(r.ExpiresAt)
+	}
+	if r.RefreshBefore != 0 {
+		a[stsv1alpha1.AnnotationRefreshBefore] = r.RefreshBefore.String()
 	}
 	if r.Presented != "" {
 		a[stsv1alpha1.AnnotationPresented] = r.Presented

@@ -19,7 +19,7 @@ import (
 func TestARecordSurvivesItsSecret(t *testing.T) {
 	full := secret.Record{
 		IssuedAt: issued, ExpiresAt: issued.Add(time.Hour), RefreshAt: issued.Add(45 * time.Minute),
-		Inputs: "v1:inputs", Presented: "v1:presented", TokenType: "Bearer",
+		RefreshBefore: 10 * time.Minute, Inputs: "v1:inputs", Presented: "v1:presented", TokenType: "Bearer",
 		IssuedTokenType: "urn:ietf:params:oauth:token-type:access_token", Scope: "invoices.read invoices.write", ScopeSaid: true,
 	}
 	with := func(change func(*secret.Record)) secret.Record {

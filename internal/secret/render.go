@@ -25,6 +25,8 @@ import (
 type Plan struct {
 	// RefreshAt is when the token is due to be replaced.
 	RefreshAt time.Time
+	// RefreshBefore is the wish of the spec that it was planned by, zero for none.
+	RefreshBefore time.Duration
 	// Inputs is the hash of what the token was asked for, see Inputs.
 	Inputs string
 	// Presented is a versioned hash of which credential the token was asked with, empty for none.
@@ -37,6 +39,7 @@ func NewRecord(token *sts.Token, plan Plan) Record {
 		IssuedAt:        token.IssuedAt,
 		ExpiresAt:       token.ExpiresAt,
 		RefreshAt:       plan.RefreshAt,
+		RefreshBefore:   plan.RefreshBefore,
 		Inputs:          plan.Inputs,
 		Presented:       plan.Presented,
 		TokenType:       token.TokenType,

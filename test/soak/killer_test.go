@@ -62,7 +62,7 @@ func (k *killer) haunt(until, ctx context.Context) {
 		select {
 		case <-until.Done():
 			return
-		case <-time.After(time.Duration(8000+k.dice.IntN(17000)) * time.Millisecond):
+		case <-time.After(time.Duration(15000+k.dice.IntN(25000)) * time.Millisecond):
 		}
 		run, began := k.runs[len(k.runs)-1], time.Now()
 		if k.dice.IntN(4) == 0 && len(k.kills) > 0 {

@@ -10,16 +10,17 @@ if obj.metadata.deletionTimestamp ~= nil then
   return { status = "Progressing", message = "Pending deletion" }
 end
 
+-- A new object has the observedGeneration -1.
+local seen = ready ~= nil and obj.status.observedGeneration == obj.metadata.generation
+
 if obj.spec.suspend == true then
-  local message = "No token is asked for while spec.suspend is true."
-  if ready ~= nil then
-    message = message .. " " .. ready.message
+  if seen then
+    return { status = "Suspended", message = ready.message }
   end
-  return { status = "Suspended", message = message }
+  return { status = "Suspended", message = "No token is asked for while spec.suspend is true" }
 end
 
--- A new object has the observedGeneration -1.
-if ready == nil or obj.status.observedGeneration ~= obj.metadata.generation then
+if not seen then
   return { status = "Progressing", message = "Waiting for the operator to look at the TokenRequest" }
 end
 

@@ -33,7 +33,7 @@ import (
 // Namespace is where the operator lives, with its lease and its throttle ConfigMap.
 const Namespace = "tokenrequest-system"
 
-// Cluster is an API server with the operator's CRDs, namespace and rights, and the operator's binary.
+// Cluster is an API server with the operator's CRDs, namespace, rights and policies, and the operator's binary.
 // Make it with StartCluster.
 type Cluster struct {
 	// API is an administrator's client, without a limit on its rate.
@@ -71,7 +71,9 @@ func StartCluster(ctx context.Context) *Cluster {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 
 	c.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}})
-	c.grant(ctx, filepath.Join(config, "rbac"))
+	c.install(ctx, filepath.Join(config, "rbac"))
+	c.install(ctx, filepath.Join(config, "policy"))
+	c.awaitPolicies(ctx)
 	c.kubeconfig = c.logIn(ctx)
 	c.scraper = c.admitScraper(ctx)
 	return c

@@ -24,9 +24,8 @@ import (
 // serviceAccount is the operator's in config/rbac.
 const serviceAccount = "tokenrequest-operator"
 
-// grant applies the folder config/rbac: the binary may do here what it may do in a cluster, and no
-// more.
-func (c *Cluster) grant(ctx context.Context, folder string) {
+// install applies a folder of config: the binary may do here what it may do in a cluster, and no more.
+func (c *Cluster) install(ctx context.Context, folder string) {
 	ginkgo.GinkgoHelper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())

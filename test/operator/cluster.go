@@ -40,6 +40,7 @@ type Cluster struct {
 	API client.WithWatch
 
 	admin      *rest.Config
+	config     string // the folder of that name
 	binary     string
 	kubeconfig string // of the operator's service account
 	scraper    string // the token of who may read metrics
@@ -57,8 +58,8 @@ func StartCluster(ctx context.Context) *Cluster {
 	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
 
 	log.SetLogger(ginkgo.GinkgoLogr)
-	config := filepath.Join(moduleRoot(ctx), "config")
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(config, "crd/bases")}, ErrorIfCRDPathMissing: true}
+	c.config = filepath.Join(moduleRoot(ctx), "config")
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(c.config, "crd/bases")}, ErrorIfCRDPathMissing: true}
 	c.admin, err = environment.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(environment.Stop)
@@ -71,8 +72,8 @@ func StartCluster(ctx context.Context) *Cluster {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 
 	c.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}})
-	c.install(ctx, filepath.Join(config, "rbac"))
-	c.install(ctx, filepath.Join(config, "policy"))
+	c.install(ctx, "rbac")
+	c.install(ctx, "policy")
 	c.awaitPolicies(ctx)
 	c.kubeconfig = c.logIn(ctx)
 	c.scraper = c.admitScraper(ctx)

@@ -18,17 +18,41 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
 // serviceAccount is the operator's in config/rbac.
 const serviceAccount = "tokenrequest-operator"
 
-// install applies a folder of config: the binary may do here what it may do in a cluster, and no more.
-func (c *Cluster) install(ctx context.Context, folder string) {
+// Confine takes the operator's rights in all namespaces and gives it those of config/namespaced, until
+// the node ends that asked for it. The namespace that is named there has to exist.
+func (c *Cluster) Confine(ctx context.Context) {
 	ginkgo.GinkgoHelper()
-	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: serviceAccount}}
+	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: serviceAccount}}
+	for _, everywhere := range []client.Object{binding, role} {
+		gomega.Expect(c.API.Get(ctx, client.ObjectKeyFromObject(everywhere), everywhere)).To(gomega.Succeed())
+		gomega.Expect(c.API.Delete(ctx, everywhere)).To(gomega.Succeed())
+		everywhere.SetResourceVersion("")
+	}
+	confined := c.install(ctx, "namespaced")
+	ginkgo.DeferCleanup(func(ctx context.Context) {
+		for _, object := range confined {
+			gomega.Expect(c.API.Delete(ctx, object)).To(gomega.Succeed())
+		}
+		c.create(ctx, role, binding)
+	})
+}
+
+// install creates what is in a folder of config: the binary may do here what it may do in a cluster, and
+// no more.
+func (c *Cluster) install(ctx context.Context, folder string) []client.Object {
+	ginkgo.GinkgoHelper()
+	files, err := filepath.Glob(filepath.Join(c.config, folder, "*.yaml"))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	gomega.Expect(files).NotTo(gomega.BeEmpty(), folder)
+	var installed []client.Object
 	for _, file := range files {
 		if filepath.Base(file) == "kustomization.yaml" {
 			continue
@@ -37,8 +61,10 @@ func (c *Cluster) install(ctx context.Context, folder string) {
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 		object := &unstructured.Unstructured{}
 		gomega.Expect(yaml.Unmarshal(text, &object.Object)).To(gomega.Succeed(), file)
-		c.create(ctx, object)
+		installed = append(installed, object)
 	}
+	c.create(ctx, installed...)
+	return installed
 }
 
 // logIn writes a kubeconfig of the operator's own service account and returns its path.

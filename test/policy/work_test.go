@@ -96,15 +96,7 @@ var _ = Describe("Under the policies the operator", Ordered, func() {
 
 	It("makes tokens of a ServiceAccount once an administrator has added the audience", func(ctx SpecContext) {
 		tenant := newTenant(ctx, "accounts")
-		audience := sim.PlainIssuer("accounts")
-		Expect(sim.PutClient(stssim.Client{Tenant: "accounts", ID: "accounts", Public: true,
-			TrustedIssuers: []stssim.TrustedIssuer{cluster.TokenIssuer(ctx)}})).To(Succeed())
-		Expect(cluster.API.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "accounts", Name: "reports",
-			Annotations: map[string]string{stsv1alpha1.AnnotationAllowedAudiences: audience}}})).To(Succeed())
-		request := tenant.Request("reports")
-		request.Spec.Issuer.Credential = nil
-		request.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantJWTBearer, JWTBearer: &stsv1alpha1.AssertionGrant{
-			Assertion: stsv1alpha1.TokenSource{ServiceAccount: &stsv1alpha1.ServiceAccountToken{Name: "reports", Audience: audience}}}}
+		request, audience := bearer(ctx, tenant, "reports")
 		Expect(cluster.API.Create(ctx, request)).To(Succeed())
 		refused := cluster.Await(ctx, request, "Ready", "CredentialNotAllowed")
 		Expect(meta.FindStatusCondition(refused.Status.Conditions, "Ready").Message).To(And(
@@ -132,6 +124,21 @@ func newTenant(ctx SpecContext, namespace string) operator.Tenant {
 	tenant := operator.Tenant{Namespace: namespace, STS: sim}
 	cluster.Admit(ctx, tenant)
 	return tenant
+}
+
+// bearer is a request that trades a token of a ServiceAccount, both of that name, and the audience.
+func bearer(ctx SpecContext, tenant operator.Tenant, name string) (*stsv1alpha1.TokenRequest, string) {
+	GinkgoHelper()
+	audience := sim.PlainIssuer(tenant.Namespace)
+	Expect(sim.PutClient(stssim.Client{Tenant: tenant.Namespace, ID: "public", Public: true,
+		TrustedIssuers: []stssim.TrustedIssuer{cluster.TokenIssuer(ctx)}})).To(Succeed())
+	Expect(cluster.API.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name,
+		Annotations: map[string]string{stsv1alpha1.AnnotationAllowedAudiences: audience}}})).To(Succeed())
+	request := tenant.Request(name)
+	request.Spec.Issuer.ClientID, request.Spec.Issuer.Credential = "public", nil
+	request.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantJWTBearer, JWTBearer: &stsv1alpha1.AssertionGrant{
+		Assertion: stsv1alpha1.TokenSource{ServiceAccount: &stsv1alpha1.ServiceAccountToken{Name: stsv1alpha1.ObjectName(name), Audience: audience}}}}
+	return request, audience
 }
 
 // change changes an object as it is now.

@@ -254,7 +254,7 @@ func testRoles(t *testing.T, c client.Client) {
 		{"the operator may renew its lease", true,
 			attributes("update", "coordination.k8s.io", "leases", namespace, "tokenrequest-operator")},
 		{"the operator may write what it remembers of throttling", true,
-			attributes("patch", "", "configmaps", namespace, "tokenrequest-throttle")},
+			attributes("update", "", "configmaps", namespace, "tokenrequest-throttle")},
 		{"the operator may find out who reads its metrics", true,
 			attributes("create", "authorization.k8s.io", "subjectaccessreviews", "", "")},
 		{"the operator may write token Secrets anywhere", true,

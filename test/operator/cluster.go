@@ -44,12 +44,16 @@ type Cluster struct {
 	binary     string
 	kubeconfig string // of the operator's service account
 	scraper    string // the token of who may read metrics
+	audit      string // the API server's audit log; empty without one
 }
+
+// Option is something that a Cluster has only on request.
+type Option func(*Cluster, *envtest.Environment)
 
 // StartCluster builds the operator and starts an API server, both of which end with the suite. Under
 // the race detector the operator is built with it too, and a run in which it found something doesn't
 // stop with status 0.
-func StartCluster(ctx context.Context) *Cluster {
+func StartCluster(ctx context.Context, options ...Option) *Cluster {
 	ginkgo.GinkgoHelper()
 	c := &Cluster{}
 	var err error
@@ -60,6 +64,9 @@ func StartCluster(ctx context.Context) *Cluster {
 	log.SetLogger(ginkgo.GinkgoLogr)
 	c.config = filepath.Join(moduleRoot(ctx), "config")
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(c.config, "crd/bases")}, ErrorIfCRDPathMissing: true}
+	for _, option := range options {
+		option(c, environment)
+	}
 	c.admin, err = environment.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(environment.Stop)

@@ -25,6 +25,9 @@ import (
 // serviceAccount is the operator's in config/rbac.
 const serviceAccount = "tokenrequest-operator"
 
+// account is the operator's name as the API server knows it.
+const account = "system:serviceaccount:" + Namespace + ":" + serviceAccount
+
 // Confine takes the operator's rights in all namespaces and gives it those of config/namespaced, until
 // the node ends that asked for it. The namespace that is named there has to exist.
 func (c *Cluster) Confine(ctx context.Context) {
@@ -85,23 +88,23 @@ func (c *Cluster) logIn(ctx context.Context) string {
 // admitScraper makes a service account that may read metrics, and nothing else, and returns its token.
 func (c *Cluster) admitScraper(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
-	const account, role = "prometheus", "metrics-scraper"
+	const scraper, role = "prometheus", "metrics-scraper"
 	c.create(ctx,
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: account}},
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: scraper}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: role},
 			Rules: []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role},
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: Namespace, Name: account}}},
+			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: Namespace, Name: scraper}}},
 	)
-	return c.tokenOf(ctx, account)
+	return c.tokenOf(ctx, scraper)
 }
 
 // tokenOf asks the API server for a token of a service account in the operator's namespace.
-func (c *Cluster) tokenOf(ctx context.Context, account string) string {
+func (c *Cluster) tokenOf(ctx context.Context, name string) string {
 	ginkgo.GinkgoHelper()
 	review := &authenticationv1.TokenRequest{}
-	named := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: account}}
+	named := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name}}
 	gomega.Expect(c.API.SubResource("token").Create(ctx, named, review)).To(gomega.Succeed())
 	return review.Status.Token
 }

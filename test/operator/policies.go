@@ -24,7 +24,7 @@ func (c *Cluster) Captured() client.Client {
 	ginkgo.GinkgoHelper()
 	config := rest.CopyConfig(c.admin)
 	config.Impersonate = rest.ImpersonationConfig{
-		UserName: "system:serviceaccount:" + Namespace + ":" + serviceAccount,
+		UserName: account,
 		Groups:   []string{"system:masters"},
 	}
 	captured, err := client.New(config, client.Options{Scheme: c.API.Scheme()})
@@ -62,7 +62,7 @@ func (c *Cluster) awaitPolicies(ctx context.Context) {
 
 // tryToken says whether a token of the operator's own service account could be made for an audience.
 func tryToken(ctx context.Context, captured client.Client, audience string) error {
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: serviceAccount}}
+	own := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: serviceAccount}}
 	asked := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}}}
-	return captured.SubResource("token").Create(ctx, account, asked, client.DryRunAll)
+	return captured.SubResource("token").Create(ctx, own, asked, client.DryRunAll)
 }

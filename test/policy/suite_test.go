@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package policy_test tries to break out of config/policy as an operator that somebody took over, and
-// shows that the binary does all of its work inside.
+// shows that the binary does all of its work inside, and needs all of its rights for that.
 package policy_test
 
 import (
@@ -34,7 +34,7 @@ func TestPolicy(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	cluster = operator.StartCluster(ctx)
+	cluster = operator.StartCluster(ctx, operator.Audited)
 	captured = cluster.Captured()
 	var err error
 	sim, err = stssim.Start(stssim.Options{})

@@ -80,14 +80,7 @@ var _ = Describe("Under the policies the operator", Ordered, func() {
 
 	It("keeps the refresh tokens of a chain", func(ctx SpecContext) {
 		tenant := newTenant(ctx, "chain")
-		Expect(sim.PutClient(stssim.Client{Tenant: "chain", ID: "chain", Public: true, RefreshRotation: stssim.RotationStrict})).To(Succeed())
-		Expect(cluster.API.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "chain", Name: "seed"},
-			Data: map[string][]byte{"refresh_token": []byte(sim.SeedRefreshToken("chain", "chain", "sub-of-adele"))}})).To(Succeed())
-		request := tenant.Request("mail")
-		request.Spec.Issuer.Credential = nil
-		request.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantRefreshToken, RefreshToken: &stsv1alpha1.RefreshTokenGrant{
-			TokenRef: stsv1alpha1.SecretKeyRef{Name: "seed", Key: "refresh_token"}}}
-		Expect(cluster.API.Create(ctx, request)).To(Succeed())
+		request := chain(ctx, tenant, "mail")
 		cluster.Await(ctx, request, "Ready", "TokenValid")
 		first := shown(ctx, "chain", "mail-refresh", "refresh_token")
 		refreshNow(ctx, request)
@@ -139,6 +132,20 @@ func bearer(ctx SpecContext, tenant operator.Tenant, name string) (*stsv1alpha1.
 	request.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantJWTBearer, JWTBearer: &stsv1alpha1.AssertionGrant{
 		Assertion: stsv1alpha1.TokenSource{ServiceAccount: &stsv1alpha1.ServiceAccountToken{Name: stsv1alpha1.ObjectName(name), Audience: audience}}}}
 	return request, audience
+}
+
+// chain is a request that goes on by refresh tokens.
+func chain(ctx SpecContext, tenant operator.Tenant, name string) *stsv1alpha1.TokenRequest {
+	GinkgoHelper()
+	Expect(sim.PutClient(stssim.Client{Tenant: tenant.Namespace, ID: "chained", Public: true, RefreshRotation: stssim.RotationStrict})).To(Succeed())
+	Expect(cluster.API.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name + "-seed"},
+		Data: map[string][]byte{"refresh_token": []byte(sim.SeedRefreshToken(tenant.Namespace, "chained", "sub-of-adele"))}})).To(Succeed())
+	request := tenant.Request(name)
+	request.Spec.Issuer.ClientID, request.Spec.Issuer.Credential = "chained", nil
+	request.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantRefreshToken, RefreshToken: &stsv1alpha1.RefreshTokenGrant{
+		TokenRef: stsv1alpha1.SecretKeyRef{Name: stsv1alpha1.ObjectName(name + "-seed"), Key: "refresh_token"}}}
+	Expect(cluster.API.Create(ctx, request)).To(Succeed())
+	return request
 }
 
 // change changes an object as it is now.

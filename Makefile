@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 IMG ?= tokenrequest-operator:latest
+INSTALL ?= config/default
 NAMESPACE ?= default
 FUZZTIME ?= 30s
 
@@ -63,9 +64,9 @@ build: ## Build bin/manager, static.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/manager ./cmd
 
 .PHONY: dist
-dist: bin/kustomize ## Write dist/install.yaml: all of config/default in one file, with the image IMG.
+dist: bin/kustomize ## Write dist/install.yaml: all of INSTALL (config/default) in one file, with the image IMG.
 	mkdir -p dist
-	bin/kustomize build config/default | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' >dist/install.yaml
+	bin/kustomize build $(INSTALL) | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' >dist/install.yaml
 
 .PHONY: generate
 generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role and the reference documents.
@@ -150,7 +151,7 @@ deploy: _kubectl dist ## Install CRDs and operator (IMG=...) into the current cl
 
 .PHONY: undeploy
 undeploy: _kubectl bin/kustomize ## Remove operator and CRDs from the current cluster.
-	bin/kustomize build config/default | $(kubectl) delete --ignore-not-found -f -
+	bin/kustomize build $(INSTALL) | $(kubectl) delete --ignore-not-found -f -
 
 .PHONY: _kubectl
 _kubectl:

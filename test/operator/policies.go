@@ -5,6 +5,7 @@ package operator
 
 import (
 	"context"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
@@ -14,6 +15,9 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
+
+// policyDelay is far longer than an API server takes to learn of a policy or its parameters.
+const policyDelay = 30 * time.Second
 
 // audiencesConfigMap lists the audiences of service-account tokens.
 const audiencesConfigMap = "tokenrequest-audiences"
@@ -41,7 +45,7 @@ func (c *Cluster) AllowAudience(ctx context.Context, key, audience string) {
 	list.Data[key] = audience
 	gomega.Expect(c.API.Update(ctx, list)).To(gomega.Succeed())
 	captured := c.Captured()
-	gomega.Eventually(func() error { return tryToken(ctx, captured, audience) }).WithContext(ctx).Should(gomega.Succeed())
+	gomega.Eventually(func() error { return tryToken(ctx, captured, audience) }).WithContext(ctx).WithTimeout(policyDelay).Should(gomega.Succeed())
 }
 
 // awaitPolicies waits until the API server, which learns of policies by a watch, goes by all of them.
@@ -54,10 +58,10 @@ func (c *Cluster) awaitPolicies(ctx context.Context) {
 		"books":   func() error { return captured.Create(ctx, &corev1.ConfigMap{ObjectMeta: foreign}, client.DryRunAll) },
 		"tokens":  func() error { return tryToken(ctx, captured, "nobody") },
 	} {
-		gomega.Eventually(try).WithContext(ctx).Should(gomega.MatchError(gomega.ContainSubstring("tokenrequest-operator-" + policy)))
+		gomega.Eventually(try).WithContext(ctx).WithTimeout(policyDelay).Should(gomega.MatchError(gomega.ContainSubstring("tokenrequest-operator-" + policy)))
 	}
 	// The ConfigMap of a policy is learned of by another watch.
-	gomega.Eventually(func() error { return tryToken(ctx, captured, "api://AzureADTokenExchange") }).WithContext(ctx).Should(gomega.Succeed())
+	gomega.Eventually(func() error { return tryToken(ctx, captured, "api://AzureADTokenExchange") }).WithContext(ctx).WithTimeout(policyDelay).Should(gomega.Succeed())
 }
 
 // tryToken says whether a token of the operator's own service account could be made for an audience.

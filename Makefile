@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 IMG ?= tokenrequest-operator:latest
+INSTALL ?= config/default
 NAMESPACE ?= default
 FUZZTIME ?= 30s
 SOAK ?= 5m
@@ -62,6 +63,11 @@ verify: bin/controller-gen ## Prove, in a copy, that generated files, modules, f
 .PHONY: build
 build: ## Build bin/manager, static.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/manager ./cmd
+
+.PHONY: dist
+dist: bin/kustomize ## Write dist/install.yaml: all of INSTALL (config/default) in one file, with the image IMG.
+	mkdir -p dist
+	bin/kustomize build $(INSTALL) | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' >dist/install.yaml
 
 .PHONY: generate
 generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role and the reference documents.
@@ -153,13 +159,12 @@ run: ## Run the operator here against the current cluster (NAMESPACE=default for
 	go run ./cmd --leader-elect=false --operator-namespace=$(NAMESPACE)
 
 .PHONY: deploy
-deploy: _kubectl bin/kustomize ## Install CRDs and operator (IMG=...) into the current cluster.
-	bin/kustomize build config/default | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' | \
-		$(kubectl) apply --server-side -f -
+deploy: _kubectl dist ## Install CRDs and operator (IMG=...) into the current cluster.
+	$(kubectl) apply --server-side -f dist/install.yaml
 
 .PHONY: undeploy
 undeploy: _kubectl bin/kustomize ## Remove operator and CRDs from the current cluster.
-	bin/kustomize build config/default | $(kubectl) delete --ignore-not-found -f -
+	bin/kustomize build $(INSTALL) | $(kubectl) delete --ignore-not-found -f -
 
 .PHONY: _kubectl
 _kubectl:
@@ -177,8 +182,8 @@ ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
 endif
 
 .PHONY: clean
-clean: ## Remove bin/.
-	rm -rf bin
+clean: ## Remove bin/ and dist/.
+	rm -rf bin dist
 
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen
 bin/kustomize: package = sigs.k8s.io/kustomize/kustomize/v5

@@ -31,7 +31,7 @@ import (
 
 // +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenissuers;clustertokenissuers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenissuers/status;clustertokenissuers/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
 
 // issuer is a TokenIssuer or a ClusterTokenIssuer.
 type issuer interface {

@@ -27,7 +27,7 @@ import (
 	"tokenrequest.dev/operator/internal/throttle"
 )
 
-// +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests,verbs=get;list;watch
+// +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests,verbs=list;watch
 // +kubebuilder:rbac:groups=sts.tokenrequest.dev,resources=tokenrequests/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;list;watch

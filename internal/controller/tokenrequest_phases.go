@@ -326,10 +326,12 @@ func (r *Reconciler) applyOnce(ctx context.Context, a *attempt, body secret.Body
 
 // inherit puts this request into the dead one's place as the Secret's owner. Server-side apply alone
 // can't when another wrote that, a backup tool for one: Kubernetes allows a single controller. One
-// patch does both, since a Secret without any controller would be a stranger's after a crash.
+// patch does both, since a Secret without any controller would be a stranger's after a crash. It sets our
+// label too, which somebody may have taken away: config/policy lets no write of ours pass without.
 func (r *Reconciler) inherit(ctx context.Context, request *stsv1alpha1.TokenRequest, s *corev1.Secret) error {
 	dead := metav1.GetControllerOf(s).UID
 	after := s.DeepCopy()
+	metav1.SetMetaDataLabel(&after.ObjectMeta, stsv1alpha1.LabelManaged, stsv1alpha1.LabelManagedValue)
 	for i := range after.OwnerReferences {
 		if after.OwnerReferences[i].UID == dead {
 			after.OwnerReferences[i] = secret.Owner(request)

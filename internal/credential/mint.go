@@ -114,6 +114,10 @@ func (m *Minter) request(ctx context.Context, a account) (*authenticationv1.Toke
 		return nil, replaced(a), nil
 	case apierrors.IsForbidden(err):
 		return nil, forbidden("The operator may not make tokens of %s. Grant its own service account the verb create on serviceaccounts/token in the namespace %s.", a, a.Namespace), nil
+	case apierrors.IsInvalid(err):
+		// Nothing in the request can be wrong by itself, so this is an admission policy, config/policy's own
+		// most likely.
+		return nil, forbidden("An admission policy refuses tokens of %s for the audience %s. If an administrator agrees that they go there, add it to the ConfigMap tokenrequest-audiences in the operator's namespace.", a, a.audience), nil
 	}
 	return nil, nil, fmt.Errorf("making a token of %s: %w", a, err)
 }

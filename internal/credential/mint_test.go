@@ -331,6 +331,9 @@ func TestMintingThatTheAPIServerRefuses(t *testing.T) {
 		"no right to make tokens": {func(m *mint) { m.mintErr = apierrors.NewForbidden(resource, "graph", errors.New("no right")) }, credential.Problem{
 			Reason: notAllowed, Message: "The operator may not make tokens of ServiceAccount payments/graph. Grant its own service account the verb create on serviceaccounts/token in the namespace payments.",
 		}},
+		"an admission policy has something against it": {func(m *mint) { m.mintErr = apierrors.NewInvalid(schema.GroupKind{Kind: "TokenRequest"}, "graph", nil) }, credential.Problem{
+			Reason: notAllowed, Message: "An admission policy refuses tokens of ServiceAccount payments/graph for the audience api://AzureADTokenExchange. If an administrator agrees that they go there, add it to the ConfigMap tokenrequest-audiences in the operator's namespace.",
+		}},
 		"no right to review them": {func(m *mint) { m.reviewErr = apierrors.NewForbidden(resource, "", errors.New("no right")) }, credential.Problem{
 			Reason: notAllowed, Message: "The operator may not ask whether a service account's token opens the API server, and sends none unasked. Grant its own service account the verb create on tokenreviews.authentication.k8s.io.",
 		}},

@@ -5,6 +5,7 @@ package secret
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,6 +103,9 @@ func (h Holding) Holder() string {
 	return "somebody else"
 }
 
+// reservedTypes are the types that spec.secret.type can't have either, nor config/policy lets pass.
+var reservedTypes = []corev1.SecretType{corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken, "helm.sh/release.v1"}
+
 // Unusable says why a Secret that we may write can't take what the request wants, and what to do;
 // it is empty when nothing is in the way. A type can't change in place, and deleting the Secret to
 // change it would leave pods without a token (vault-secrets-operator does that).
@@ -111,6 +115,8 @@ func (h Holding) Unusable(request *stsv1alpha1.TokenRequest) string {
 		return ""
 	case h.Secret.Immutable != nil && *h.Secret.Immutable:
 		return fmt.Sprintf("Secret %s is immutable. Delete it, or choose another spec.secret.name.", h.Secret.Name)
+	case slices.Contains(reservedTypes, h.Secret.Type):
+		return fmt.Sprintf("Secret %s has the type %s, on which Kubernetes or Helm acts, so nothing is written there. Choose another spec.secret.name.", h.Secret.Name, h.Secret.Type)
 	case h.State != Consenting && h.Secret.Type != Type(request):
 		return fmt.Sprintf("Secret %s has the type %s, and Kubernetes can't change it to %s in place. Choose another spec.secret.name, or delete the Secret when no pod needs it.",
 			h.Secret.Name, h.Secret.Type, Type(request))

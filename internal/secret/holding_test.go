@@ -152,6 +152,12 @@ func TestUnusable(t *testing.T) {
 		"an immutable Secret takes nothing":               {newRequest(), of(ours(), "Opaque", &yes), immutable},
 		"an immutable Secret can't consent":               {newRequest(), of(ownedBy("", "", "", "", withoutOwner, consentsTo("graph")), "Opaque", &yes), immutable},
 	}
+	for _, reserved := range []corev1.SecretType{"kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token", "helm.sh/release.v1"} {
+		test := tests["the maker of a consenting Secret keeps its type"]
+		test.secret = of(ownedBy("", "", "", "", withoutOwner, consentsTo("graph")), reserved, nil)
+		test.want = "Secret graph has the type " + string(reserved) + ", on which Kubernetes or Helm acts, so nothing is written there. Choose another spec.secret.name."
+		tests["consent of a Secret of type "+string(reserved)+" counts for nothing"] = test
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, secret.Hold(test.request, test.secret).Unusable(test.request)); diff != "" {

@@ -87,8 +87,12 @@ func (d *demo) startControlPlane(ctx context.Context) error {
 			return fmt.Errorf("creating namespace %s: %w", name, err)
 		}
 	}
-	_, err = d.cluster.run(ctx, "apply", "--server-side", "--kustomize", filepath.Join(d.repository, "config", "rbac"))
-	return err
+	for _, folder := range []string{"rbac", "policy"} {
+		if _, err := d.cluster.run(ctx, "apply", "--server-side", "--kustomize", filepath.Join(d.repository, "config", folder)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The programs of the control plane, whose logs are named after them.

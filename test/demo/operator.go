@@ -49,7 +49,7 @@ func (d *demo) startOperator(ctx context.Context) error {
 			return err
 		}
 	}
-	d.out.labelled("operator", "bin/manager, with the roles of config/rbac and no more")
+	d.out.labelled("operator", "bin/manager, with the roles of config/rbac, within the policies of config/policy")
 	return nil
 }
 

@@ -35,23 +35,28 @@ import (
 // Namespace is where the operator lives, with its lease and its throttle ConfigMap.
 const Namespace = "tokenrequest-system"
 
-// Cluster is an API server with the operator's CRDs, namespace and rights, and the operator's binary.
+// Cluster is an API server with the operator's CRDs, namespace, rights and policies, and the operator's binary.
 // Make it with StartCluster.
 type Cluster struct {
 	// API is an administrator's client, without a limit on its rate.
 	API client.WithWatch
 
 	admin      *rest.Config
+	config     string // the folder of that name
 	binary     string
 	kubectl    []string // how an administrator calls it
 	kubeconfig string   // of the operator's service account
 	scraper    string   // the token of who may read metrics
+	audit      string   // the API server's audit log; empty without one
 }
+
+// Option is something that a Cluster has only on request.
+type Option func(*Cluster, *envtest.Environment)
 
 // StartCluster builds the operator and starts an API server, both of which end with the suite. Under
 // the race detector the operator is built with it too, and a run in which it found something doesn't
 // stop with status 0.
-func StartCluster(ctx context.Context) *Cluster {
+func StartCluster(ctx context.Context, options ...Option) *Cluster {
 	ginkgo.GinkgoHelper()
 	c := &Cluster{}
 	root := moduleRoot(ctx)
@@ -62,8 +67,11 @@ func StartCluster(ctx context.Context) *Cluster {
 	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
 
 	log.SetLogger(ginkgo.GinkgoLogr)
-	config := filepath.Join(root, "config")
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(config, "crd/bases")}, ErrorIfCRDPathMissing: true}
+	c.config = filepath.Join(root, "config")
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(c.config, "crd/bases")}, ErrorIfCRDPathMissing: true}
+	for _, option := range options {
+		option(c, environment)
+	}
 	c.admin, err = environment.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(environment.Stop)
@@ -79,7 +87,9 @@ func StartCluster(ctx context.Context) *Cluster {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 
 	c.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}})
-	c.grant(ctx, filepath.Join(config, "rbac"))
+	c.install(ctx, "rbac")
+	c.install(ctx, "policy")
+	c.awaitPolicies(ctx)
 	c.kubeconfig = c.logIn(ctx)
 	c.scraper = c.admitScraper(ctx)
 	return c

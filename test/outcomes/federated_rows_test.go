@@ -37,7 +37,9 @@ var federatedRows = []row{
 		accountWith(map[string]string{stsv1alpha1.AnnotationAllowedAudiences: "https://vault.example"}), federated),
 	refusalWith("The API server's audience", "The audience is one that every API server takes.",
 		accountWith(map[string]string{stsv1alpha1.AnnotationAllowedAudiences: "https://kubernetes.default.svc"}), federatedFor("https://kubernetes.default.svc")),
-	refusalWith("An audience of the API server's that only it knows", "The audience is the issuer of this cluster's tokens, which its API server takes too.",
+	refusalWith("An audience that no administrator has listed", "The policies of config/policy don't let tokens be made for the audience.",
+		accountWith(map[string]string{stsv1alpha1.AnnotationAllowedAudiences: "https://vault.example"}), federatedFor("https://vault.example")),
+	refusalWith("An audience of the API server's that only it knows", "The audience is the issuer of this cluster's tokens, which its API server takes too. An administrator has listed it by mistake.",
 		func(t operator.Tenant) []client.Object {
 			return accountWith(map[string]string{stsv1alpha1.AnnotationAllowedAudiences: kubernetesIssuer})(t)
 		}, func(r *stsv1alpha1.TokenRequest) { federatedFor(kubernetesIssuer)(r) }),

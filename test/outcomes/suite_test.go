@@ -40,4 +40,5 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)
 	kubernetesIssuer = cluster.TokenIssuer(ctx).Issuer
+	cluster.AllowAudience(ctx, "a-mistake", kubernetesIssuer)
 })

@@ -41,6 +41,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)
 	accounts = cluster.TokenIssuer(ctx)
+	cluster.AllowAudience(ctx, "shop", sim.PlainIssuer(shop))
 
 	// The samples name no trust root: theirs is the system's.
 	roots := filepath.Join(GinkgoT().TempDir(), "roots.pem")

@@ -158,7 +158,7 @@ _kubectl:
 tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build the tools into bin/.
 
 .PHONY: controlplane
-controlplane: ## Build etcd, kube-apiserver and kubectl into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
+controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
 ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
 	@hack/controlplane/build.sh bin/controlplane
 endif

@@ -20,6 +20,9 @@ KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/controlplane
 export KUBEBUILDER_ASSETS
 kubectl = $(or $(shell command -v kubectl),$(KUBEBUILDER_ASSETS)/kubectl)
 
+# What tests without pods need; a node needs two programs more.
+controlplane = etcd kube-apiserver kubectl kube-controller-manager
+
 # -race where cgo and a C compiler are at hand, else empty. RACE=-race insists.
 RACE = $(if $(and $(filter 1,$(shell go env CGO_ENABLED)),$(shell command -v $$(go env CC))),-race)
 
@@ -152,6 +155,18 @@ undeploy: _kubectl bin/kustomize ## Remove operator and CRDs from the current cl
 _kubectl:
 	@$(if $(shell command -v kubectl),:,$(MAKE) controlplane)
 
+.PHONY: cluster-up
+cluster-up: build ## Start a cluster of one node on this machine, as root; its kubeconfig is bin/cluster/kubeconfig.
+	hack/controlplane/build.sh bin/controlplane $(controlplane) kube-scheduler kubelet
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/controlplane/pause ./test/onenode/pause
+	go build -trimpath -o bin/onenode ./test/onenode
+	bin/onenode up $(IMG)=65532:$(CURDIR)/bin/manager
+
+.PHONY: cluster-down
+cluster-down: ## Take that cluster down, and remove all that it left.
+	go build -trimpath -o bin/onenode ./test/onenode
+	bin/onenode down
+
 ##@ Set-up, done on demand by the targets above
 
 .PHONY: tools
@@ -160,11 +175,12 @@ tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build th
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
 ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
-	@hack/controlplane/build.sh bin/controlplane
+	@hack/controlplane/build.sh bin/controlplane $(controlplane)
 endif
 
 .PHONY: clean
-clean: ## Remove bin/.
+clean: ## Remove bin/, and a cluster that is in it.
+	if [ -e bin/cluster ]; then $(MAKE) cluster-down; fi
 	rm -rf bin
 
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen

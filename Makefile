@@ -39,7 +39,7 @@ PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./int
 help: ## Print this list.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: build controlplane ## Show the operator at work against a simulated and a real STS (KEEP=1 leaves all running).
@@ -101,6 +101,16 @@ test-envtest: controlplane _race-note ## Run the tests that need an API server.
 test-interop: controlplane _race-note ## Run the tests against an authorization server that nobody here wrote.
 	go test -C test/interop $(RACE) ./...
 
+# Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays.
+.PHONY: test-e2e
+test-e2e: bin/kustomize ## Run the tests with real pods, in a cluster of our own (as root; KEEP=1) or that of E2E_KUBECONFIG.
+ifdef E2E_KUBECONFIG
+	go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
+else
+	$(if $(KEEP),,trap '$(MAKE) cluster-down' EXIT;) $(MAKE) cluster-up && \
+		E2E_KUBECONFIG=$(CURDIR)/bin/cluster/kubeconfig NO_PROXY=10.213.0.0/16,127.0.0.1 $(MAKE) test-e2e
+endif
+
 .PHONY: deflake
 deflake: _race-note ## Run the pure packages' tests 50 times in random order.
 	go test $(RACE) -shuffle=on -count=50 $(PURE)
@@ -159,8 +169,10 @@ _kubectl:
 cluster-up: build ## Start a cluster of one node on this machine, as root; its kubeconfig is bin/cluster/kubeconfig.
 	hack/controlplane/build.sh bin/controlplane $(controlplane) kube-scheduler kubelet
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/controlplane/pause ./test/onenode/pause
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/e2e/ ./test/e2e/cmd/...
 	go build -trimpath -o bin/onenode ./test/onenode
-	bin/onenode up $(IMG)=65532:$(CURDIR)/bin/manager
+	bin/onenode up $(IMG)=65532:$(CURDIR)/bin/manager \
+		tokenrequest-e2e:latest=65532:$(CURDIR)/bin/e2e/reader,$(CURDIR)/bin/e2e/strike
 
 .PHONY: cluster-down
 cluster-down: ## Take that cluster down, and remove all that it left.

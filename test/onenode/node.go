@@ -63,6 +63,7 @@ evictionHard: {imagefs.available: "0%", nodefs.available: "0%", nodefs.inodesFre
 imageGCHighThresholdPercent: 100
 makeIPTablesUtilChains: false
 resolvConf: "{{.Resolver}}"
+volumePluginDir: {{.VolumePlugins}}
 `
 
 // writeNodeConfig writes the configuration of containerd, the CNI plugins and kubelet.
@@ -73,7 +74,7 @@ func (c *cluster) writeNodeConfig() error {
 	}
 	values := map[string]string{
 		"Address": nodeAddress, "CA": c.certificate("ca"), "Cgroup": podCgroup, "Network": c.path("cni"), "Pause": pauseImage,
-		"Plugins": plugins, "Resolver": c.path(resolverFile), "Socket": runtimeSocket,
+		"Plugins": plugins, "Resolver": c.path(resolverFile), "Socket": runtimeSocket, "VolumePlugins": volumePlugins,
 	}
 	for file, text := range map[string]string{
 		runtimeConfigFile: runtimeConfig,

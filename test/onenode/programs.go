@@ -5,7 +5,10 @@ package main
 
 import "path/filepath"
 
-const nodeName = "onenode"
+const (
+	nodeName      = "onenode"
+	volumePlugins = "/var/lib/kubelet/plugins"
+)
 
 // program is a process of the cluster.
 type program struct {
@@ -50,6 +53,7 @@ func (c *cluster) controllerManager() program {
 		"--kubeconfig="+c.path("kube-controller-manager"), "--leader-elect=false", "--secure-port=0",
 		"--service-account-private-key-file="+c.key("accounts"), "--root-ca-file="+c.certificate("ca"),
 		"--use-service-account-credentials",
+		"--flex-volume-plugin-dir="+volumePlugins, // which it would make, where others look for theirs
 	)
 }
 
@@ -58,7 +62,7 @@ func (c *cluster) scheduler() program {
 }
 
 func (c *cluster) containerd() program {
-	return program{"/usr/bin/containerd", []string{"--config=" + c.path(runtimeConfigFile)}}
+	return program{"containerd", []string{"--config=" + c.path(runtimeConfigFile)}}
 }
 
 func (c *cluster) kubelet() program {

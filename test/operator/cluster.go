@@ -34,7 +34,8 @@ import (
 const Namespace = "tokenrequest-system"
 
 // Cluster is an API server with the operator's CRDs, namespace and rights, and the operator's binary.
-// Make it with StartCluster.
+// Make it with StartCluster; where the operator is installed already, its API alone is enough to admit
+// tenants.
 type Cluster struct {
 	// API is an administrator's client, without a limit on its rate.
 	API client.WithWatch

@@ -68,6 +68,6 @@ func run(args []string) error {
 		return c.init()
 	default:
 		flags.Usage()
-		return flag.ErrHelp
+		return fmt.Errorf("%q is neither up nor down", flags.Arg(0))
 	}
 }

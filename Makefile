@@ -22,6 +22,9 @@ KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/controlplane
 export KUBEBUILDER_ASSETS
 kubectl = $(or $(shell command -v kubectl),$(KUBEBUILDER_ASSETS)/kubectl)
 
+# What tests without pods need; a node needs two programs more.
+controlplane = etcd kube-apiserver kubectl kube-controller-manager
+
 # -race where cgo and a C compiler are at hand, else empty. RACE=-race insists.
 RACE = $(if $(and $(filter 1,$(shell go env CGO_ENABLED)),$(shell command -v $$(go env CC))),-race)
 
@@ -38,7 +41,7 @@ PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./int
 help: ## Print this list.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: build controlplane ## Show the operator at work against a simulated and a real STS (KEEP=1 leaves all running).
@@ -112,6 +115,16 @@ test-interop: controlplane _race-note ## Run the tests against an authorization 
 test-gitops: controlplane _race-note ## Run the tests of what Flux, Argo CD and kubectl make of it.
 	go test -C test/gitops $(RACE) ./...
 
+# Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays.
+.PHONY: test-e2e
+test-e2e: bin/kustomize ## Run the tests with real pods, in a cluster of our own (as root; KEEP=1) or that of E2E_KUBECONFIG.
+ifdef E2E_KUBECONFIG
+	go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
+else
+	$(if $(KEEP),,trap '$(MAKE) cluster-down' EXIT;) $(MAKE) cluster-up && \
+		E2E_KUBECONFIG=$(CURDIR)/bin/cluster/kubeconfig NO_PROXY=10.213.0.0/16,127.0.0.1 $(MAKE) test-e2e
+endif
+
 .PHONY: deflake
 deflake: _race-note ## Run the pure packages' tests 50 times in random order.
 	go test $(RACE) -shuffle=on -count=50 $(PURE)
@@ -170,6 +183,20 @@ undeploy: _kubectl bin/kustomize ## Remove operator and CRDs from the current cl
 _kubectl:
 	@$(if $(shell command -v kubectl),:,$(MAKE) controlplane)
 
+.PHONY: cluster-up
+cluster-up: build ## Start a cluster of one node on this machine, as root; its kubeconfig is bin/cluster/kubeconfig.
+	hack/controlplane/build.sh bin/controlplane $(controlplane) kube-scheduler kubelet
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/controlplane/pause ./test/onenode/pause
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/e2e/ ./test/e2e/cmd/...
+	go build -trimpath -o bin/onenode ./test/onenode
+	bin/onenode up $(IMG)=65532:$(CURDIR)/bin/manager \
+		tokenrequest-e2e:latest=65532:$(CURDIR)/bin/e2e/reader,$(CURDIR)/bin/e2e/strike
+
+.PHONY: cluster-down
+cluster-down: ## Take that cluster down, and remove all that it left.
+	go build -trimpath -o bin/onenode ./test/onenode
+	bin/onenode down
+
 ##@ Set-up, done on demand by the targets above
 
 .PHONY: tools
@@ -178,11 +205,12 @@ tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build th
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
 ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
-	@hack/controlplane/build.sh bin/controlplane
+	@hack/controlplane/build.sh bin/controlplane $(controlplane)
 endif
 
 .PHONY: clean
-clean: ## Remove bin/ and dist/.
+clean: ## Remove bin/ and dist/, and a cluster that is in bin/.
+	if [ -e bin/cluster ]; then $(MAKE) cluster-down; fi
 	rm -rf bin dist
 
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen

@@ -86,7 +86,7 @@ documents_link_to_files_that_exist() {
 }
 
 documents_name_make_targets_that_exist() {
-	mentions '`make [a-z-]+' '`' | while read -r document _ target; do
+	mentions '`make [a-z0-9-]+' '`' | while read -r document _ target; do
 		grep -q "^$target:" Makefile || printf '  %s: %s\n' "$document" "$target"
 	done
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds etcd, kube-apiserver, kubectl and kube-controller-manager into the directory named by the
-# first argument, with the Go tool alone. Takes about eight minutes once on two cores; a finished
-# binary is not built again.
+# Builds programs of Kubernetes and etcd, named by the further arguments, into the directory named by
+# the first, with the Go tool alone. A control plane takes about eight minutes once on two cores,
+# kubelet and kube-scheduler two more; a finished binary is not built again.
 set -euo pipefail
 
 out=$(mkdir -p "$1" && cd "$1" && pwd)
+shift
 cd "$(dirname "$0")"
 
 # Read from go.mod alone, so that a finished control plane costs no module download to recognise.
@@ -44,7 +45,9 @@ build() {
 	printf '  %-23s built in %d s\n' "$name" $((SECONDS - started)) >&2
 }
 
-build etcd go.etcd.io/etcd/server/v3
-build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
-build kubectl k8s.io/kubernetes/cmd/kubectl
-build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
+for program in "$@"; do
+	case $program in
+	etcd) build etcd go.etcd.io/etcd/server/v3 ;;
+	*) build "$program" "k8s.io/kubernetes/cmd/$program" ;;
+	esac
+done

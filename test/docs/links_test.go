@@ -106,8 +106,8 @@ func TestSlugsAreGitHubs(t *testing.T) {
 }
 
 var (
-	makeCommand = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
-	makeTarget  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+	makeCommand = regexp.MustCompile(`\bmake ([a-z][a-z0-9-]*)`)
+	makeTarget  = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):`)
 )
 
 func TestEveryMakeTargetExists(t *testing.T) {

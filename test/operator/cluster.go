@@ -35,8 +35,9 @@ import (
 // Namespace is where the operator lives, with its lease and its throttle ConfigMap.
 const Namespace = "tokenrequest-system"
 
-// Cluster is an API server with the operator's CRDs, namespace, rights and policies, and the operator's binary.
-// Make it with StartCluster.
+// Cluster is an API server with the operator's CRDs, namespace, rights and policies, and the operator's
+// binary. Make it with StartCluster; where the operator is installed already, its API alone is enough to
+// admit tenants.
 type Cluster struct {
 	// API is an administrator's client, without a limit on its rate.
 	API client.WithWatch

@@ -130,6 +130,7 @@ var _ = Describe("The shape of a Secret", func() {
 			g.Expect(reasonOf(r, "Ready")).To(Equal("False/TemplateInvalid"))
 			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("still holds the token of the spec before"))
 			g.Expect(r.Status.Token).NotTo(BeNil())
+			g.Expect(eventsOf(ctx, g, r)).To(Equal([]string{"Warning/TemplateInvalid"}))
 		}).Should(Succeed())
 		Expect(secretOf(ctx, Default, t.namespace, "graph").Data).To(Equal(before))
 		edit(ctx, t.request("graph"), shapedAs(nil))

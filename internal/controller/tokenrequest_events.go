@@ -70,7 +70,7 @@ func (r *Reconciler) announceExpiry(a *attempt, after stsv1alpha1.TokenRequestSt
 	switch {
 	case now.Status == metav1.ConditionTrue && late && a.expiring() && before.Message != now.Message:
 		r.warn(a, reasonTokenExpiring, now.Message)
-	case now.Status == metav1.ConditionFalse && late && a.matches() && before.Status != metav1.ConditionFalse:
+	case now.Status == metav1.ConditionFalse && late && a.matches() && a.expired() && before.Status != metav1.ConditionFalse:
 		r.warn(a, stsv1alpha1.ReasonTokenExpired, now.Message)
 	}
 }

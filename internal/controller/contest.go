@@ -26,13 +26,16 @@ func (r *Reconciler) rival(ctx context.Context, request *stsv1alpha1.TokenReques
 		client.MatchingFields{indexSecretName: request.SecretName()}, client.DisableReadYourWritesConsistency); err != nil {
 		return "", fmt.Errorf("listing the TokenRequests for Secret %s: %w", request.SecretName(), err)
 	}
+	first := request
 	for i := range all.Items {
-		other := &all.Items[i]
-		if other.UID != request.UID && other.DeletionTimestamp.IsZero() && precedes(other, request) {
-			return other.Name, nil
+		if other := &all.Items[i]; other.DeletionTimestamp.IsZero() && precedes(other, first) {
+			first = other
 		}
 	}
-	return "", nil
+	if first.UID == request.UID {
+		return "", nil
+	}
+	return first.Name, nil
 }
 
 // precedes says which of two requests a free name goes to: to the one that held the Secret before

@@ -74,13 +74,18 @@ var _ = Describe("The shape of a Secret", func() {
 		now := create(ctx, t.request("graph", shapedAs(header)))
 		awaitReady(now)
 		before := secretOf(ctx, Default, t.namespace, "graph").Data
-		t.rule(1, stssim.Action{Status: http.StatusServiceUnavailable})
-		edit(ctx, t.request("graph"), shapedAs(alone))
+		t.rule(2, stssim.Action{Status: http.StatusServiceUnavailable})
+		edit(ctx, t.request("graph"), shapedAs(templates{"token": "Token {{ .AccessToken }}"}))
 		Eventually(func(g Gomega) {
 			r := now(g)
 			g.Expect(reasonOf(r, "Ready")).To(Equal("False/ServerError"))
 			g.Expect(messageOf(r, "Ready")).To(ContainSubstring("still holds the token of the spec before"))
 		}).Should(Succeed())
+		By("being looked at once more while a retry is waited for")
+		edit(ctx, t.request("graph"), func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Secret.Labels = map[string]stsv1alpha1.LabelValue{"team": "shop"}
+		})
+		Eventually(func(g Gomega) { g.Expect(now(g).Status.ObservedGeneration).To(BeEquivalentTo(3)) }).Should(Succeed())
 		Expect(secretOf(ctx, Default, t.namespace, "graph").Data).To(Equal(before))
 		awaitReady(now)
 		Expect(secretOf(ctx, Default, t.namespace, "graph").Data).To(And(HaveLen(1), HaveKey("token")))

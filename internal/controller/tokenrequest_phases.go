@@ -74,29 +74,28 @@ func (r *Reconciler) holdingOf(ctx context.Context, reader client.Reader, reques
 }
 
 // decide asks the schedule whether a token is due. It is asked twice: a retry is only waited for when
-// it would ask the very same, which is known once the credential was read.
+// it would ask the very same, which is known once the credential was read. The token that is there is
+// dressed first, whether or not another one is due: that may be long in coming.
 func (r *Reconciler) decide(ctx context.Context, a *attempt) (outcome, error) {
 	a.decision = schedule.Decide(a.facts(), a.now)
+	if a.decision.Why == schedule.WhySuspended {
+		if a.credential == nil && r.Flights.Withdraw(a.key()) {
+			return outcome{}, nil // the answer to a call that has left counts: it may have cost a refresh token
+		}
+		return outcome{kind: suspended, retry: a.decision.At}, nil
+	}
+	dressed, err := r.redress(ctx, a)
 	switch {
+	case err != nil || dressed.kind == blocked || dressed.kind == gone:
+		return dressed, err
 	case a.decision.Due:
 		return outcome{}, nil
-	case a.decision.Why == schedule.WhySuspended && a.credential == nil && r.Flights.Withdraw(a.key()):
-		// The answer to a call that has left counts: it may have cost a refresh token.
-		return outcome{}, nil
-	case a.decision.Why == schedule.WhySuspended:
-		return outcome{kind: suspended, retry: a.decision.At}, nil
 	case a.decision.Why == schedule.WhyBackoff:
-		o, err := r.redress(ctx, a)
-		if err == nil && (o.kind == goOn || o.kind == settled) {
-			o = outcome{kind: waiting}
-		}
-		return o, err
+		return outcome{kind: waiting}, nil
+	case dressed.kind == settled:
+		return dressed, nil
 	}
-	o, err := r.redress(ctx, a)
-	if err == nil && o.kind == goOn {
-		o = outcome{kind: settled, retry: a.decision.At}
-	}
-	return o, err
+	return outcome{kind: settled, retry: a.decision.At}, nil
 }
 
 // check refuses what the API server couldn't see is wrong, and a Secret that can't be written. It does
@@ -239,7 +238,7 @@ func (r *Reconciler) publish(ctx context.Context, a *attempt, token *sts.Token) 
 // redress writes the token that is there once more, in the keys and with the labels, annotations and
 // owner that the spec wants: that costs no call, and is done during an outage too.
 func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
-	if !a.matches() || a.content.Dressed && a.content.Shaped {
+	if !a.matches() || !a.fits() || a.content.Dressed && a.content.Shaped {
 		return outcome{}, nil
 	}
 	if at, wait := r.Repairs.hold(a); wait {

@@ -29,12 +29,15 @@ func TestSoak(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) { cluster = operator.StartCluster(ctx) })
 
+// shortForm is how long the soak that belongs to all tests lasts.
+const shortForm = 75 * time.Second
+
 // length is SOAK, such as 5m; without it, the short form that belongs to all tests.
 func length() time.Duration {
 	GinkgoHelper()
 	text := os.Getenv("SOAK")
 	if text == "" {
-		return 75 * time.Second
+		return shortForm
 	}
 	d, err := time.ParseDuration(text)
 	Expect(err).NotTo(HaveOccurred(), "SOAK is a duration, such as 5m")

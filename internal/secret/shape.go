@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"text/template/parse"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/sts"
@@ -27,41 +26,19 @@ type Shape struct {
 func NewShape(request *stsv1alpha1.TokenRequest) (Shape, error) {
 	wanted := tokenSecret(request).Data
 	s := Shape{}
-	mentioned := false
+	written := false
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
-		compiled, err := compile(key, string(wanted[key]))
+		compiled, token, err := compile(key, string(wanted[key]))
 		if err != nil {
 			return Shape{}, err
 		}
 		s.templates = append(s.templates, compiled)
-		mentioned = mentioned || mentions(compiled.Root, ".AccessToken")
+		written = written || token
 	}
-	if len(wanted) > 0 && !mentioned {
+	if len(wanted) > 0 && !written {
 		return Shape{}, &TemplateError{Problem: "no template has the token; write {{ .AccessToken }} in one"}
 	}
 	return s, nil
-}
-
-// mentions says that a part of a template writes a field, or tells by it what to write.
-func mentions(node parse.Node, field string) bool {
-	switch n := node.(type) {
-	case *parse.FieldNode:
-		return n.String() == field
-	case *parse.TextNode, *parse.StringNode:
-		return false
-	case *parse.ListNode:
-		return n != nil && slices.ContainsFunc(n.Nodes, func(child parse.Node) bool { return mentions(child, field) })
-	case *parse.ActionNode:
-		return mentions(n.Pipe, field)
-	case *parse.IfNode:
-		return mentions(n.List, field) || mentions(n.ElseList, field)
-	case *parse.PipeNode:
-		return slices.ContainsFunc(n.Cmds, func(child *parse.CommandNode) bool { return mentions(child, field) })
-	case *parse.CommandNode:
-		return slices.ContainsFunc(n.Args, func(child parse.Node) bool { return mentions(child, field) })
-	default:
-		return false
-	}
 }
 
 // Body is what the keys of a Secret hold for a token. The zero value holds none.

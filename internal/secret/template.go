@@ -57,26 +57,26 @@ func (e *TemplateError) Error() string {
 	return fmt.Sprintf("the template of key %s %s", e.Key, e.Problem)
 }
 
-// compile reads one template. Of Go's language text, fields, pipelines, if and the listed functions
+// compile reads one template, and says whether it may write the token. Of Go's language text, fields, pipelines, if and the listed functions
 // are left: no loops, variables, definitions or methods. A list of what is allowed is checked against
 // the tree that Go's own parser has made, so that what a later Go adds is refused until somebody has
 // thought of it.
-func compile(key, source string) (*template.Template, error) {
+func compile(key, source string) (compiled *template.Template, token bool, err error) {
 	if len(source) > longestTemplate {
-		return nil, &TemplateError{key, "is longer than 8 KiB"}
+		return nil, false, &TemplateError{key, "is longer than 8 KiB"}
 	}
 	parsed, err := template.New(key).Option("missingkey=error").Funcs(encoders()).Parse(source)
 	if err != nil {
-		return nil, &TemplateError{key, "can't be read: " + complaint(err)}
+		return nil, false, &TemplateError{key, "can't be read: " + complaint(err)}
 	}
 	if len(parsed.Templates()) > 1 || parsed.Tree == nil {
-		return nil, &TemplateError{key, "defines another template; write one text"}
+		return nil, false, &TemplateError{key, "defines another template; write one text"}
 	}
 	r := reader{}
 	if err := r.list(parsed.Root); err != nil {
-		return nil, &TemplateError{key, err.Error()}
+		return nil, false, &TemplateError{key, err.Error()}
 	}
-	return parsed, nil
+	return parsed, r.token, nil
 }
 
 // complaint is what Go's parser says, without its prefix of names and lines that mean nothing to who
@@ -89,6 +89,7 @@ func complaint(err error) string {
 // reader goes through the tree of a template and refuses what isn't allowed.
 type reader struct {
 	calls int
+	token bool // a field .AccessToken is written, and not only asked about by an if
 }
 
 var errTooManyCalls = errors.New("calls more than 64 functions; write fewer")
@@ -116,9 +117,11 @@ func (r *reader) node(node parse.Node) error {
 		}
 		return err
 	case *parse.IfNode:
+		before := r.token
 		if _, err := r.pipe(n.Pipe); err != nil {
 			return err
 		}
+		r.token = before
 		if err := r.list(n.List); err != nil {
 			return err
 		}
@@ -184,6 +187,7 @@ func (r *reader) operand(node parse.Node) (value, error) {
 		return text, nil
 	case *parse.FieldNode:
 		if len(n.Ident) == 1 && slices.Contains(fieldNames(), n.Ident[0]) {
+			r.token = r.token || n.Ident[0] == "AccessToken"
 			return text, nil
 		}
 		return "", fmt.Errorf("has no field %s; there are .%s", n, strings.Join(fieldNames(), ", ."))

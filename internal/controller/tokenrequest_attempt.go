@@ -202,6 +202,28 @@ func (a *attempt) failedBefore() bool {
 	return last != nil && a.attempted != "" && last.Attempted == a.attempted
 }
 
+// row is how many failures in a row of this very attempt, all of the kind, the status tells of. Others
+// don't count: a client that was told to wait three times has not seen an outage three times, and may
+// itself not have been there, since all behind one gate show what shut it.
+func (a *attempt) row(k throttle.Kind) int {
+	if !a.failedBefore() {
+		return 0
+	}
+	there := a.request.Status.Conditions
+	var reason string
+	if issued := meta.FindStatusCondition(there, stsv1alpha1.ConditionIssued); issued != nil {
+		reason = issued.Reason
+	}
+	last, _ := gateKind(recalled(a.request.Status.LastError, reason))
+	if last == throttle.Unavailable && meta.IsStatusConditionTrue(there, stsv1alpha1.ConditionThrottled) {
+		last = throttle.Rate // 503 with a Retry-After, which a status doesn't keep
+	}
+	if last != k {
+		return 0
+	}
+	return int(a.request.Status.LastError.Attempts)
+}
+
 // asked is the first half of an attempt's name: what is asked.
 func (a *attempt) asked() string { return "v1:" + digest(a.inputs) + "-" }
 

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"tokenrequest.dev/operator/internal/schedule"
 	"tokenrequest.dev/operator/internal/secret"
 	"tokenrequest.dev/operator/internal/sts"
+	"tokenrequest.dev/operator/internal/throttle"
 )
 
 func TestFactsHoldAFailureOnlyAgainstTheVerySameAttempt(t *testing.T) {
@@ -48,6 +50,36 @@ func TestFactsHoldAFailureOnlyAgainstTheVerySameAttempt(t *testing.T) {
 			f := c.a.facts()
 			if f.Owed != c.owed || (f.Retry != nil) != c.retry {
 				t.Errorf("owed %t, retry %v; want %t, %t", f.Owed, f.Retry, c.owed, c.retry)
+			}
+		})
+	}
+}
+
+// A soak found 503 after 503 behind a client-wide throttle waited for eight times as long as a first one.
+func TestOnlyFailuresOfOneGateMakeARow(t *testing.T) {
+	third := func(o outcome) outcome { o.attempts = 3; return o }
+	busy := failing(answered(503, http.Header{"Retry-After": {"3"}}, ""))
+	broken := failing(answered(200, nil, "<html>"))
+	for _, c := range []struct {
+		name string
+		a    *attempt
+		kind throttle.Kind
+		want int
+	}{
+		{"nothing before", given(), throttle.Unavailable, 0},
+		{"an outage after an outage", given(after(third(outage))), throttle.Unavailable, 3},
+		{"an outage after an answer that can't be used", given(after(third(broken))), throttle.Unavailable, 3},
+		{"an outage after a call for patience", given(after(third(throttled))), throttle.Unavailable, 0},
+		{"an outage after one that named its end", given(after(third(busy))), throttle.Unavailable, 0},
+		{"a call for patience after another", given(after(third(throttled))), throttle.Rate, 3},
+		{"an outage after a refusal", given(after(third(wrongSecret))), throttle.Unavailable, 0},
+		{"a refusal after an outage", given(after(third(outage))), throttle.Refused, 0},
+		{"a refusal after one that asked for patience", given(after(third(patient))), throttle.Refused, 3},
+		{"an outage of another spec", given(after(third(outage)), func(a *attempt) { a.inputs = "v1:another"; a.identify() }), throttle.Unavailable, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.a.row(c.kind); got != c.want {
+				t.Errorf("a row of %d, want %d", got, c.want)
 			}
 		})
 	}

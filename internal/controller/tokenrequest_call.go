@@ -170,11 +170,10 @@ func (r *Reconciler) remember(a *attempt, e *oautherr.Error) (throttle.Verdict[*
 		return throttle.Verdict[*oautherr.Error]{Remembered: e}, false
 	}
 	a.now = r.Clock.Now()
-	failure := throttle.Failure[*oautherr.Error]{Kind: kind, RetryAfter: e.Pause(), Remember: e}
+	failure := throttle.Failure[*oautherr.Error]{Kind: kind, RetryAfter: e.Pause(), Attempts: a.row(kind), Remember: e}
 	firstSeen := stampOf(a.now)
-	if last := a.request.Status.LastError; a.failedBefore() {
-		failure.Attempts = int(last.Attempts)
-		firstSeen = last.FirstSeen
+	if a.failedBefore() {
+		firstSeen = a.request.Status.LastError.FirstSeen
 	}
 	failure.Propagating = a.propagates(e, firstSeen)
 	return r.Gates.Remember(a.gate(), failure, a.now), true

@@ -37,11 +37,12 @@ func (a *attempt) lasts(e *oautherr.Error, firstSeen *metav1.Time) bool {
 // told.
 func (a *attempt) lasted(reason string) bool {
 	last := a.request.Status.LastError
-	if last == nil {
-		return false
-	}
-	e := oautherr.Recalled(oautherr.Class(last.Class), oautherr.Reason(reason), int(last.HTTPStatus), last.Codes)
-	return a.lasts(e, last.FirstSeen)
+	return last != nil && a.lasts(recalled(last, reason), last.FirstSeen)
+}
+
+// recalled is as much of the last failure as a status keeps; its reason is Issued's.
+func recalled(last *stsv1alpha1.TokenError, reason string) *oautherr.Error {
+	return oautherr.Recalled(oautherr.Class(last.Class), oautherr.Reason(reason), int(last.HTTPStatus), last.Codes)
 }
 
 // failure is why a token wasn't issued, as conditions tell it.

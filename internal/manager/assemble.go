@@ -140,8 +140,9 @@ func newStore(uncached client.Client, gates *controller.Gates, recorder events.E
 	})
 }
 
-// tidyInterval is how long the ConfigMap may show a gate that has opened.
-const tidyInterval = time.Minute
+// tidyInterval is how long the ConfigMap may show a gate that has opened. One that a token opened before
+// its time would have the successor of a killed leader wait for nothing.
+const tidyInterval = 10 * time.Second
 
 // keepStored has the ConfigMap show no gate that has opened, and stores the gates once more when the
 // operator stops.

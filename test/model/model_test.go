@@ -137,7 +137,7 @@ func (w *world) nextFault() fault {
 	return f
 }
 
-// tidy is what internal/manager does once a minute.
+// tidy is what internal/manager does every ten seconds.
 func (w *world) tidy() {
 	w.note("the throttle ConfigMap is tidied")
 	w.mu.Lock()

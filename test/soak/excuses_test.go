@@ -28,15 +28,6 @@ import (
 // timeout, and to notice and to write it has two more, on a machine that runs all of this at once.
 const grace = 5 * timeout
 
-// allowed is the grace of a run. The short form is one of many suites on a machine, two at a time and under
-// the race detector; there it holds up a lost wake-up, which costs minutes, and not a slow machine.
-func allowed(length time.Duration) time.Duration {
-	if length == shortForm {
-		return 4 * grace
-	}
-	return grace
-}
-
 type span struct{ from, to time.Time }
 
 // attempt is a call that was made for a request, or must have been on a connection that broke.

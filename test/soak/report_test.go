@@ -23,7 +23,6 @@ import (
 // report is a run in figures.
 type report struct {
 	seed                               uint64
-	grace                              time.Duration
 	length, recovery                   time.Duration
 	requests, reads, issued, rotations int
 	shown, spoiled                     int
@@ -67,7 +66,7 @@ func (s *soak) evidence() *evidence {
 func (s *soak) report(ctx SpecContext) *report {
 	GinkgoHelper()
 	r := &report{
-		seed: s.seed, grace: allowed(s.length), length: s.length, recovery: s.recovery, requests: len(s.all),
+		seed: s.seed, length: s.length, recovery: s.recovery, requests: len(s.all),
 		reads: s.reader.reads, rotations: s.reader.rotations, shown: s.reader.shown(), throttles: s.dealer.patience, met: map[string]int{},
 		slow: s.killer.slow, kills: len(s.killer.kills), stops: s.killer.stops, edits: s.gardener.edits,
 		empty: s.reader.empty, broken: s.reader.broken, vanished: s.reader.vanished,
@@ -107,7 +106,7 @@ func (r *report) judge(s *soak, e *evidence) {
 		}
 		window := span{token.due, token.expired}
 		missed := chance(window, e.excuses(token.patient, s.all))
-		if missed < r.grace {
+		if missed < grace {
 			r.excused++
 			r.blame(s, e, token, window)
 			r.chance = max(r.chance, missed)
@@ -124,9 +123,9 @@ func (r *report) blame(s *soak, e *evidence, token *reading, window span) {
 	up := *e
 	up.down = nil
 	switch {
-	case chance(window, up.excuses(token.patient, s.all)) < r.grace:
+	case chance(window, up.excuses(token.patient, s.all)) < grace:
 		r.byService++
-	case chance(window, slices.Clone(e.down)) < r.grace:
+	case chance(window, slices.Clone(e.down)) < grace:
 		r.byOperator++
 	}
 }
@@ -177,7 +176,7 @@ func (r *report) count(e *evidence, calls []stssim.Call) {
 
 // unwrittenYet is how long an operator may take to store what it was told: what it hears less before
 // it is killed is lost with it, and nobody's violation.
-const unwrittenYet = time.Second
+const unwrittenYet = 2 * time.Second
 
 // patience sorts the calls that came while a Retry-After ran.
 func (r *report) patience(s *soak, sim *stssim.Server) {
@@ -238,7 +237,7 @@ func (r *report) String() string {
 	line("operator killed", "%d times, rolled out %d times; down for %s in all, of which", r.kills, r.stops, r.downtime.Round(time.Second))
 	line("", "at most %s each to go through all requests, once it had the lease", r.slow.Round(time.Second/10))
 	line("read expired, excused", "%d tokens: since each was due, the longest time without an outage, a backoff", r.excused)
-	line("", "or a Retry-After was %s, of %s that the operator may take", r.chance.Round(time.Second/10), r.grace)
+	line("", "or a Retry-After was %s, of %s that the operator may take", r.chance.Round(time.Second/10), grace)
 	line("", "%d by the STS alone, %d by a dead operator alone, %d by both together", r.byService, r.byOperator, r.excused-r.byService-r.byOperator)
 	line("read expired, unexcused", "%d tokens", len(r.unexcused))
 	line("longest expired", "%s (%s)", r.gap.Round(time.Second/10), cmp.Or(r.gapOf, "none"))

@@ -93,7 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request *stsv1alpha1.TokenRe
 		// The garbage collector takes the Secret along; to make it anew would have a foreground
 		// deletion never end (argo-cd#16925).
 		r.Flights.Release(a.key())
-		return outcome{kind: gone}.result(time.Time{}, a.now), nil
+		return outcome{kind: gone}.result(a, time.Time{}), nil
 	}
 	result, err := r.attempt(ctx, a)
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
@@ -116,7 +116,7 @@ func (r *Reconciler) attempt(ctx context.Context, a *attempt) (ctrl.Result, erro
 // says when to look again.
 func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.Result, error) {
 	if o.kind == pending || o.kind == gone {
-		return o.result(o.retry, a.now), nil
+		return o.result(a, o.retry), nil
 	}
 	if o.kind == failed {
 		r.persistGates(ctx, a)
@@ -133,7 +133,7 @@ func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.
 		}
 		r.announce(ctx, a, o, status)
 	}
-	return o.result(wake(a, o, status), a.now), nil
+	return o.result(a, wake(a, o, status)), nil
 }
 
 func (r *Reconciler) writeStatus(ctx context.Context, a *attempt, status stsv1alpha1.TokenRequestStatus) error {

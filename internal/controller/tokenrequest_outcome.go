@@ -76,14 +76,16 @@ const (
 	recheck = 10 * time.Minute
 )
 
-// result is the only maker of a ctrl.Result. next is the instant of the next step.
-func (o outcome) result(next, now time.Time) ctrl.Result {
+// result is the only maker of a ctrl.Result for an attempt. next is the instant of the next step.
+func (o outcome) result(a *attempt, next time.Time) ctrl.Result {
 	if o.kind == gone {
 		return ctrl.Result{}
 	}
+	now := a.now
 	after := recheck
 	if !next.IsZero() {
 		after = next.Sub(now)
 	}
-	return ctrl.Result{RequeueAfter: max(after, soonest)}
+	after = max(after, soonest)
+	return ctrl.Result{RequeueAfter: after, Priority: new(a.urgency(now.Add(after)))}
 }

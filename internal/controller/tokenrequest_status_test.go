@@ -288,7 +288,7 @@ func TestALiveObjectAlwaysHasANextStep(t *testing.T) {
 			if o.kind != pending {
 				next = wake(a, o, nextStatus(a, o))
 			}
-			result := o.result(next, a.now)
+			result := o.result(a, next)
 			if result.RequeueAfter < soonest {
 				t.Errorf("%s with %s: requeue after %s, which is never or a hot loop", name, world, result.RequeueAfter)
 			}
@@ -301,7 +301,7 @@ func TestALiveObjectAlwaysHasANextStep(t *testing.T) {
 	if next := wake(ofAnHour, notFound, nextStatus(ofAnHour, notFound)); next.Sub(noon) != recheck {
 		t.Errorf("a blocked request is looked at again after %s, though its token lives for longer; want %s", next.Sub(noon), recheck)
 	}
-	if r := (outcome{kind: gone}).result(time.Time{}, noon); r.RequeueAfter != 0 {
+	if r := (outcome{kind: gone}).result(given(), time.Time{}); r.RequeueAfter != 0 {
 		t.Errorf("a deleted object is looked at again after %s", r.RequeueAfter)
 	}
 }
@@ -334,7 +334,7 @@ func TestNoStatusLeavesAnObjectWithoutANextStep(t *testing.T) {
 		if !next.IsZero() && !next.After(a.now) {
 			t.Fatalf("%+v, status %+v: looks again at %s, which is past %s", o, a.request.Status, next, a.now)
 		}
-		result := o.result(next, a.now)
+		result := o.result(a, next)
 		if result.RequeueAfter < soonest {
 			t.Fatalf("%+v, status %+v: requeue after %s", o, a.request.Status, result.RequeueAfter)
 		}

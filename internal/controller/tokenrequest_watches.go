@@ -36,6 +36,9 @@ const (
 	indexIssuer     = "issuer"
 )
 
+// controllerName is the controller's in logs and metrics.
+const controllerName = "tokenrequest"
+
 // reconcileTimeout bounds one reconcile. It only does API calls; an STS is never waited for.
 const reconcileTimeout = time.Minute
 
@@ -59,14 +62,15 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w W
 		return err
 	}
 	controlled := ctrl.NewControllerManagedBy(mgr).
-		Named("tokenrequest").
-		For(&stsv1alpha1.TokenRequest{}).
+		Named(controllerName).
+		Watches(&stsv1alpha1.TokenRequest{}, r.enqueue()).
 		Watches(&stsv1alpha1.TokenRequest{}, r.wakeRivals()).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret)).
 		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: wakeUp})).
 		WatchesRawSource(&credential.Watch{Client: w.Metadata, Namespaces: w.Namespaces, Affected: r.affectedWith(w.Issuers), Unsettled: r.unsettledWith(w.Issuers)}).
 		WatchesRawSource(&loading{store: r.Store}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: w.Workers, ReconciliationTimeout: reconcileTimeout})
+		WithOptions(controller.Options{MaxConcurrentReconciles: w.Workers, ReconciliationTimeout: reconcileTimeout}).
+		WithLogConstructor(logged(mgr.GetLogger()))
 	r.watchIssuers(controlled)
 	if err := controlled.Complete(reconcile.AsReconciler[*stsv1alpha1.TokenRequest](r.Client, r)); err != nil {
 		return fmt.Errorf("setting up the TokenRequest controller: %w", err)
@@ -101,11 +105,6 @@ func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error 
 		}
 	}
 	return nil
-}
-
-// wakeUp enqueues a request whose flight has landed.
-func wakeUp(_ context.Context, e event.TypedGenericEvent[types.NamespacedName], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	q.Add(reconcile.Request{NamespacedName: e.Object})
 }
 
 // requestsOfSecret are the requests that want a Secret of this name, and the one that owns it.

@@ -23,6 +23,8 @@ type Config struct {
 	OperatorNamespace string
 	// LeaderElect makes the operator wait for the lease before it does anything.
 	LeaderElect bool
+	// Lease is how replicas pass leadership on.
+	Lease Lease
 	// MetricsBindAddress serves metrics over TLS to those whom the cluster allows; "0" turns it off.
 	MetricsBindAddress string
 	// HealthProbeBindAddress serves /healthz and /readyz; "0" turns it off.
@@ -54,6 +56,7 @@ func (c *Config) BindFlags(flags *flag.FlagSet) {
 		"The namespace of the lease, of the throttle ConfigMap and of what ClusterTokenIssuers refer to; POD_NAMESPACE where that is set.")
 	flags.BoolVar(&c.LeaderElect, "leader-elect", true,
 		"Wait for the lease before doing anything, so that several replicas may run.")
+	c.Lease.BindFlags(flags)
 	flags.StringVar(&c.MetricsBindAddress, "metrics-bind-address", ":8443",
 		"The address of the metrics, served over TLS to those whom the cluster allows to read them; 0 turns them off.")
 	flags.StringVar(&c.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
@@ -90,7 +93,7 @@ func (c *Config) validate() error {
 	if c.MaxConcurrentReconciles < 1 {
 		return fmt.Errorf("--max-concurrent-reconciles is %d: at least one worker is needed", c.MaxConcurrentReconciles)
 	}
-	return nil
+	return c.Lease.validate()
 }
 
 // stringList is a flag of values separated by commas. Said twice, it holds the values of both, as

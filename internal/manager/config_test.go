@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -39,6 +40,7 @@ func TestFlags(t *testing.T) {
 	with := func(change func(*Config)) Config {
 		c := Config{
 			OperatorNamespace: "tokenrequest-system", LeaderElect: true, MetricsBindAddress: ":8443",
+			Lease:                  Lease{Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 800 * time.Millisecond},
 			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16,
 		}
 		change(&c)
@@ -49,10 +51,14 @@ func TestFlags(t *testing.T) {
 		args        []string
 		want        Config
 	}{
-		"no flags are the defaults":                      {"", nil, with(func(*Config) {})},
-		"the pod's namespace is the operator's":          {"sts", nil, with(func(c *Config) { c.OperatorNamespace = "sts" })},
-		"a flag counts more than the pod's namespace":    {"sts", []string{"--operator-namespace=ops"}, with(func(c *Config) { c.OperatorNamespace = "ops" })},
-		"a single replica may do without the lease":      {"", []string{"--leader-elect=false"}, with(func(c *Config) { c.LeaderElect = false })},
+		"no flags are the defaults":                   {"", nil, with(func(*Config) {})},
+		"the pod's namespace is the operator's":       {"sts", nil, with(func(c *Config) { c.OperatorNamespace = "sts" })},
+		"a flag counts more than the pod's namespace": {"sts", []string{"--operator-namespace=ops"}, with(func(c *Config) { c.OperatorNamespace = "ops" })},
+		"a single replica may do without the lease":   {"", []string{"--leader-elect=false"}, with(func(c *Config) { c.LeaderElect = false })},
+		"a slow etcd wants a longer lease": {"", []string{"--leader-elect-lease-duration=1m", "--leader-elect-renew-deadline=40s", "--leader-elect-retry-period=5s"},
+			with(func(c *Config) {
+				c.Lease = Lease{Duration: time.Minute, RenewDeadline: 40 * time.Second, RetryPeriod: 5 * time.Second}
+			})},
 		"metrics may be turned off":                      {"", []string{"--metrics-bind-address=0"}, with(func(c *Config) { c.MetricsBindAddress = "0" })},
 		"probes may be turned off":                       {"", []string{"--health-probe-bind-address", "0"}, with(func(c *Config) { c.HealthProbeBindAddress = "0" })},
 		"namespaces are separated by commas":             {"", []string{"--watch-namespaces=a,b"}, with(func(c *Config) { c.WatchNamespaces = []string{"a", "b"} })},
@@ -106,9 +112,14 @@ func TestFlagsThatAreRefused(t *testing.T) {
 // Settings with which the operator would start and do nothing are told before anything is connected.
 func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 	tests := map[string]struct{ arg, want string }{
-		"no namespace":     {"--operator-namespace=", "--operator-namespace is empty: name the namespace that the operator runs in"},
-		"no workers":       {"--max-concurrent-reconciles=0", "--max-concurrent-reconciles is 0: at least one worker is needed"},
-		"negative workers": {"--max-concurrent-reconciles=-1", "--max-concurrent-reconciles is -1: at least one worker is needed"},
+		"no namespace":               {"--operator-namespace=", "--operator-namespace is empty: name the namespace that the operator runs in"},
+		"no workers":                 {"--max-concurrent-reconciles=0", "--max-concurrent-reconciles is 0: at least one worker is needed"},
+		"negative workers":           {"--max-concurrent-reconciles=-1", "--max-concurrent-reconciles is -1: at least one worker is needed"},
+		"a lease that nobody renews": {"--leader-elect-retry-period=0", "--leader-elect-retry-period is 0s: it has to be more than 0"},
+		"a lease that is renewed too late": {"--leader-elect-retry-period=9s",
+			"--leader-elect-renew-deadline is 10s: it has to be more than 1.2 times --leader-elect-retry-period, which is 9s"},
+		"a leader that outlives its lease": {"--leader-elect-lease-duration=10s",
+			"--leader-elect-lease-duration is 10s: it has to be more than --leader-elect-renew-deadline, which is 10s"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,6 +138,7 @@ func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 func TestTheFlagsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"allow-loopback-authorities", "allowed-hosts", "denied-cidrs", "health-probe-bind-address", "leader-elect",
+		"leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
 		"max-concurrent-reconciles", "metrics-bind-address", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
 	}
 	var c Config

@@ -10,18 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/uuid"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -34,9 +31,6 @@ import (
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
-
-// leaseName is the name of the lease that the leader holds.
-const leaseName = "tokenrequest-operator"
 
 // Main runs the operator in the cluster that --kubeconfig, KUBECONFIG or the pod that it runs in
 // leads to, until SIGTERM or an interrupt. A second signal ends the process at once.
@@ -93,6 +87,9 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 		LeaderElectionReleaseOnCancel: true,
 
 		LeaderElectionResourceLockInterface: lock,
+		LeaseDuration:                       &c.Lease.Duration,
+		RenewDeadline:                       &c.Lease.RenewDeadline,
+		RetryPeriod:                         &c.Lease.RetryPeriod,
 
 		HealthProbeBindAddress:  c.HealthProbeBindAddress,
 		Metrics:                 metricsOptions(c),
@@ -102,26 +99,6 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("making the manager: %w", err)
 	}
 	return mgr, nil
-}
-
-// renewDeadline is how long the leader tries to renew its lease before it gives up: client-go's own
-// recommendation, and what the manager uses.
-const renewDeadline = 10 * time.Second
-
-// leaderLock is the lease. Unlike the one that the manager would make it writes no event when the
-// leader changes: a restart over settled requests writes nothing but the lease, and the log tells who
-// leads.
-func leaderLock(cluster *rest.Config, c Config) (resourcelock.Interface, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("finding this host's name: %w", err)
-	}
-	identity := resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())}
-	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, c.OperatorNamespace, leaseName, identity, cluster, renewDeadline)
-	if err != nil {
-		return nil, fmt.Errorf("making the leader's lock: %w", err)
-	}
-	return lock, nil
 }
 
 // shutdownTimeout is how long the parts have to stop; it lies within a pod's default grace of 30 s.

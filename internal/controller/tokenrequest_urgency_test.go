@@ -1,0 +1,82 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+)
+
+// known is a request as a start finds it: its token expires, and its next attempt is, so far from noon.
+func known(name string, expires, next time.Duration) *stsv1alpha1.TokenRequest {
+	at := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: noon.Add(d)} }
+	return &stsv1alpha1.TokenRequest{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: name},
+		Status:     stsv1alpha1.TokenRequestStatus{Token: &stsv1alpha1.TokenStatus{ExpiresAt: at(expires)}, NextAttemptAt: at(next)},
+	}
+}
+
+// A soak on a busy machine found expired tokens that waited behind the refreshes of good ones for as long
+// as those came, since a start queues what it finds behind all events.
+func TestWhatIsMissingIsServedBeforeWhatIsGood(t *testing.T) {
+	r := &Reconciler{Clock: clocktesting.NewFakePassiveClock(noon)}
+	q := priorityqueue.New[reconcile.Request]("urgency")
+	defer q.ShutDown()
+	create := func(request *stsv1alpha1.TokenRequest, start bool) {
+		r.enqueue().Create(t.Context(), event.CreateEvent{Object: request, IsInInitialList: start}, q)
+	}
+	forever := known("forever", 0, time.Hour)
+	forever.Status.Token.ExpiresAt = nil
+	create(known("good", time.Hour, time.Minute), true)
+	create(forever, true)
+	create(known("due", time.Hour, 0), true)
+	create(known("expired", 0, time.Minute), true)
+	create(&stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "new"}}, false)
+	wakeUp(t.Context(), event.TypedGenericEvent[types.NamespacedName]{Object: types.NamespacedName{Namespace: "payments", Name: "answered"}}, q)
+	changed := known("changed", time.Hour, time.Minute)
+	r.enqueue().Update(t.Context(), event.UpdateEvent{ObjectOld: changed, ObjectNew: changed}, q)
+
+	var order []string
+	for range 7 {
+		next, _ := q.Get()
+		order = append(order, next.Name)
+	}
+	want := []string{"answered", "expired", "new", "due", "good", "forever", "changed"}
+	if !slices.Equal(order, want) {
+		t.Errorf("served %v, want %v", order, want)
+	}
+}
+
+func TestTheNextStepWaitsByWhatTheTokenIsWorthThen(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		a    *attempt
+		o    outcome
+		want int
+	}{
+		{"a refresh", given(), outcome{kind: settled}, timely},
+		{"a retry without a token", given(noToken), outage, missing},
+		{"a retry while the token is good", given(), outage, timely},
+		{"a retry after it expired", given(expired), outage, missing},
+		{"a retry after it will have expired", given(func(a *attempt) { a.content.Record.ExpiresAt = noon.Add(30 * time.Second) }), outage, missing},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			result := c.o.result(c.a, noon.Add(time.Minute))
+			if result.Priority == nil || *result.Priority != c.want {
+				t.Errorf("%s, want %d", fmt.Sprint(result), c.want)
+			}
+		})
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/utils/clock"
 )
 
 // leaseName is the name of the lease that the leader holds.
@@ -77,5 +78,5 @@ func leaderLock(cluster *rest.Config, c Config) (resourcelock.Interface, error) 
 	if err != nil {
 		return nil, fmt.Errorf("making the leader's lock: %w", err)
 	}
-	return lock, nil
+	return &boundLock{Interface: lock, clock: clock.RealClock{}, deadline: c.Lease.RenewDeadline}, nil
 }

@@ -86,6 +86,11 @@ func (c *Cluster) writeLogin(who *clientcmdapi.AuthInfo) string {
 	login.AuthInfos["who"] = who
 	login.Contexts["envtest"] = &clientcmdapi.Context{Cluster: "envtest", AuthInfo: "who"}
 	login.CurrentContext = "envtest"
+	return writeKubeconfig(login)
+}
+
+func writeKubeconfig(login *clientcmdapi.Config) string {
+	ginkgo.GinkgoHelper()
 	path := filepath.Join(ginkgo.GinkgoT().TempDir(), "kubeconfig")
 	gomega.Expect(clientcmd.WriteToFile(*login, path)).To(gomega.Succeed())
 	return path

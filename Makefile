@@ -28,11 +28,11 @@ controlplane = etcd kube-apiserver kubectl kube-controller-manager
 # -race where cgo and a C compiler are at hand, else empty. RACE=-race insists.
 RACE = $(if $(and $(filter 1,$(shell go env CGO_ENABLED)),$(shell command -v $$(go env CC))),-race)
 
-# The decisions: what an error means, when to ask, whether a call may leave, and the call itself.
-CORE = ./internal/oautherr ./internal/schedule ./internal/throttle ./internal/sts
+# The decisions: what an error means, when to ask, whether a call may leave, who was forgotten, and the call itself.
+CORE = ./internal/oautherr ./internal/schedule ./internal/throttle ./internal/stall ./internal/sts
 
 # Packages without a Kubernetes client: rings 0 to 2.
-PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./internal/flight/... \
+PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./internal/stall ./internal/flight/... \
 	./internal/sts/... ./internal/secret/...
 
 ##@ Everyday

@@ -39,7 +39,7 @@ func TestFlags(t *testing.T) {
 	with := func(change func(*Config)) Config {
 		c := Config{
 			OperatorNamespace: "tokenrequest-system", LeaderElect: true, MetricsBindAddress: ":8443",
-			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16,
+			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16, MetricsPerObject: 1000,
 		}
 		change(&c)
 		return c
@@ -60,6 +60,7 @@ func TestFlags(t *testing.T) {
 		"an empty list is none":                          {"", []string{"--watch-namespaces="}, with(func(*Config) {})},
 		"a list said twice holds both":                   {"", []string{"--allowed-hosts=a.example", "--allowed-hosts=b.example"}, with(func(c *Config) { c.AllowedHosts = []string{"a.example", "b.example"} })},
 		"workers are counted":                            {"", []string{"--max-concurrent-reconciles=4"}, with(func(c *Config) { c.MaxConcurrentReconciles = 4 })},
+		"metrics of single objects may be turned off":    {"", []string{"--metrics-per-object=0"}, with(func(c *Config) { c.MetricsPerObject = 0 })},
 		"denied addresses of both families":              {"", []string{"--denied-cidrs=10.0.0.0/8, fd00::/8"}, with(func(c *Config) { c.DeniedCIDRs = prefixes("10.0.0.0/8", "fd00::/8") })},
 		"denied addresses said twice are denied both":    {"", []string{"--denied-cidrs=10.0.0.0/8", "--denied-cidrs=172.16.0.0/12"}, with(func(c *Config) { c.DeniedCIDRs = prefixes("10.0.0.0/8", "172.16.0.0/12") })},
 		"an address with its prefix stands for the rest": {"", []string{"--denied-cidrs=10.1.2.3/8"}, with(func(c *Config) { c.DeniedCIDRs = prefixes("10.0.0.0/8") })},
@@ -106,9 +107,10 @@ func TestFlagsThatAreRefused(t *testing.T) {
 // Settings with which the operator would start and do nothing are told before anything is connected.
 func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 	tests := map[string]struct{ arg, want string }{
-		"no namespace":     {"--operator-namespace=", "--operator-namespace is empty: name the namespace that the operator runs in"},
-		"no workers":       {"--max-concurrent-reconciles=0", "--max-concurrent-reconciles is 0: at least one worker is needed"},
-		"negative workers": {"--max-concurrent-reconciles=-1", "--max-concurrent-reconciles is -1: at least one worker is needed"},
+		"no namespace":          {"--operator-namespace=", "--operator-namespace is empty: name the namespace that the operator runs in"},
+		"fewer than no metrics": {"--metrics-per-object=-1", "--metrics-per-object is -1: 0 turns them off"},
+		"no workers":            {"--max-concurrent-reconciles=0", "--max-concurrent-reconciles is 0: at least one worker is needed"},
+		"negative workers":      {"--max-concurrent-reconciles=-1", "--max-concurrent-reconciles is -1: at least one worker is needed"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +129,7 @@ func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 func TestTheFlagsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"allow-loopback-authorities", "allowed-hosts", "denied-cidrs", "health-probe-bind-address", "leader-elect",
-		"max-concurrent-reconciles", "metrics-bind-address", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
+		"max-concurrent-reconciles", "metrics-bind-address", "metrics-per-object", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
 	}
 	var c Config
 	flags := flag.NewFlagSet("operator", flag.ContinueOnError)

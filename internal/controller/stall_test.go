@@ -59,14 +59,14 @@ func TestALookSaysWhenTheNextIsDue(t *testing.T) {
 		innocent time.Duration // by then nothing is overdue
 		stalled  time.Duration // by then it is; 0: never
 	}{
-		"a worker that doesn't come back": {func(*Reconciler, *attempt) {}, reconcileTimeout + stall.Patience, 31*time.Minute + 1},
+		"a worker that doesn't come back": {func(*Reconciler, *attempt) {}, reconcileTimeout + stall.Patience, reconcileTimeout + stall.Patience + 1},
 		"the plan, though the look promised a day": {func(r *Reconciler, a *attempt) { r.lookEnds(a, ctrl.Result{RequeueAfter: 24 * time.Hour}, nil) },
 			31 * time.Minute, 31*time.Minute + 1},
 		"a call under way beyond the plan": {func(r *Reconciler, a *attempt) {
 			a.underWay = true
 			r.lookEnds(a, ctrl.Result{RequeueAfter: time.Hour}, nil)
 		}, time.Hour + stall.Patience, time.Hour + stall.Patience + 1},
-		"an error of the API server's": {func(r *Reconciler, a *attempt) { r.lookEnds(a, ctrl.Result{}, refused) }, longestBackoff + stall.Patience, 31*time.Minute + 1},
+		"an error of the API server's": {func(r *Reconciler, a *attempt) { r.lookEnds(a, ctrl.Result{}, refused) }, longestBackoff + stall.Patience, longestBackoff + stall.Patience + 1},
 		"a namespace that goes":        {func(r *Reconciler, a *attempt) { r.lookEnds(a, ctrl.Result{}, nil) }, 24 * time.Hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,12 +33,12 @@ type Look struct {
 	Next time.Time
 }
 
-// Due says when the object has to be looked at, or to be done with: at a plan that no look has covered,
-// else when the last look said. Zero is never. Nobody who begins to watch at an instant is blamed for what
+// Due says when the object has to be looked at, or to be done with: at a plan that no look has covered, or
+// when the last look said, whichever is first. Zero is never. Nobody who begins to watch at an instant is blamed for what
 // was due before.
 func Due(p Plan, l Look, since time.Time) time.Time {
 	due := l.Next
-	if p.At.After(l.Covered) {
+	if p.At.After(l.Covered) && (due.IsZero() || p.At.Before(due)) {
 		due = p.At
 	}
 	if p.Rests || due.IsZero() || since.IsZero() {

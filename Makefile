@@ -86,12 +86,14 @@ fmt: bin/golangci-lint ## Format the Go code.
 	bin/golangci-lint fmt
 	cd test/interop && $(CURDIR)/bin/golangci-lint fmt
 	cd test/gitops && $(CURDIR)/bin/golangci-lint fmt
+	cd test/monitoring && $(CURDIR)/bin/golangci-lint fmt
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 	bin/golangci-lint run
 	cd test/interop && $(CURDIR)/bin/golangci-lint run
 	cd test/gitops && $(CURDIR)/bin/golangci-lint run
+	cd test/monitoring && $(CURDIR)/bin/golangci-lint run
 
 ##@ Test
 
@@ -100,6 +102,7 @@ test: controlplane _race-note ## Run all tests.
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
+	go test -C test/monitoring ./...
 
 .PHONY: test-unit
 test-unit: _race-note ## Run the tests that need no API server.
@@ -116,6 +119,11 @@ test-interop: controlplane _race-note ## Run the tests against an authorization 
 .PHONY: test-gitops
 test-gitops: controlplane _race-note ## Run the tests of what Flux, Argo CD and kubectl make of it.
 	go test -C test/gitops $(RACE) ./...
+
+# promtool is built from Prometheus' module on first use.
+.PHONY: test-monitoring
+test-monitoring: ## Run the tests of the dashboard and the alerts, by Prometheus' own parser and promtool.
+	go test -C test/monitoring ./...
 
 # Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays.
 .PHONY: test-e2e

@@ -12,6 +12,8 @@ INSTALL ?= config/default
 NAMESPACE ?= default
 FUZZTIME ?= 30s
 SOAK ?= 5m
+OBJECTS ?= 5000
+LIFE ?= 15m
 
 # Go stamps the version of the commit into the operator, where git can name one, and into nothing else.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -28,11 +30,11 @@ controlplane = etcd kube-apiserver kubectl kube-controller-manager
 # -race where cgo and a C compiler are at hand, else empty. RACE=-race insists.
 RACE = $(if $(and $(filter 1,$(shell go env CGO_ENABLED)),$(shell command -v $$(go env CC))),-race)
 
-# The decisions: what an error means, when to ask, whether a call may leave, and the call itself.
-CORE = ./internal/oautherr ./internal/schedule ./internal/throttle ./internal/sts
+# The decisions: what an error means, when to ask, whether a call may leave, who was forgotten, and the call itself.
+CORE = ./internal/oautherr ./internal/schedule ./internal/throttle ./internal/stall ./internal/sts
 
 # Packages without a Kubernetes client: rings 0 to 2.
-PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./internal/flight/... \
+PURE = ./internal/oautherr/... ./internal/schedule/... ./internal/throttle ./internal/stall ./internal/flight/... \
 	./internal/sts/... ./internal/secret/...
 
 ##@ Everyday
@@ -84,12 +86,14 @@ fmt: bin/golangci-lint ## Format the Go code.
 	bin/golangci-lint fmt
 	cd test/interop && $(CURDIR)/bin/golangci-lint fmt
 	cd test/gitops && $(CURDIR)/bin/golangci-lint fmt
+	cd test/monitoring && $(CURDIR)/bin/golangci-lint fmt
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 	bin/golangci-lint run
 	cd test/interop && $(CURDIR)/bin/golangci-lint run
 	cd test/gitops && $(CURDIR)/bin/golangci-lint run
+	cd test/monitoring && $(CURDIR)/bin/golangci-lint run
 
 ##@ Test
 
@@ -98,6 +102,7 @@ test: controlplane _race-note ## Run all tests.
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
+	go test -C test/monitoring ./...
 
 .PHONY: test-unit
 test-unit: _race-note ## Run the tests that need no API server.
@@ -114,6 +119,11 @@ test-interop: controlplane _race-note ## Run the tests against an authorization 
 .PHONY: test-gitops
 test-gitops: controlplane _race-note ## Run the tests of what Flux, Argo CD and kubectl make of it.
 	go test -C test/gitops $(RACE) ./...
+
+# promtool is built from Prometheus' module on first use.
+.PHONY: test-monitoring
+test-monitoring: ## Run the tests of the dashboard and the alerts, by Prometheus' own parser and promtool.
+	go test -C test/monitoring ./...
 
 # Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays.
 .PHONY: test-e2e
@@ -137,6 +147,11 @@ test-coverage: ## Hold the statement coverage of the decisions' packages at 95 %
 .PHONY: soak
 soak: controlplane _race-note ## Soak the operator for SOAK (5m) in failing calls and kills, and print what a reader saw.
 	SOAK=$(SOAK) SEED=$(SEED) go test -v -count=1 -timeout 0 $(RACE) ./test/soak -ginkgo.timeout 24h
+
+# The first tokens of LIFE are renewed after 0.3 to 0.75 of it: 5,000 of 15m make 12 calls a second, which two cores bear.
+.PHONY: soak-stall
+soak-stall: controlplane ## Keep OBJECTS (5000) requests with tokens of LIFE (15m) for SOAK (5m) or longer, and print who was overdue.
+	SOAK=$(SOAK) OBJECTS=$(OBJECTS) LIFE=$(LIFE) go test -v -count=1 -timeout 0 ./test/stall -ginkgo.timeout 24h -ginkgo.focus 'Many requests'
 
 # Without a bound, minimizing one input may take the whole time.
 .PHONY: fuzz

@@ -57,6 +57,9 @@ type attempt struct {
 	store     secret.Holding
 	chain     secret.Chain
 	stuck     outcome // why the chain can't go on by itself
+
+	// Known at the end.
+	underWay bool // the STS is being asked
 }
 
 func newAttempt(request *stsv1alpha1.TokenRequest, now time.Time) *attempt {

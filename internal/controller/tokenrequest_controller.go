@@ -75,6 +75,10 @@ type Reconciler struct {
 	Gates *Gates
 	// Store keeps the gates.
 	Store GateStore
+	// Looks notices the requests that nobody looks at.
+	Looks *Looks
+	// Results counts what attempts came to, by the reason that conditions show.
+	Results *Results
 	// Repairs remembers the Secrets that others keep changing.
 	Repairs *Repairs
 	// Events tells people.
@@ -89,7 +93,14 @@ type Reconciler struct {
 // Reconcile brings one request a step further.
 func (r *Reconciler) Reconcile(ctx context.Context, request *stsv1alpha1.TokenRequest) (ctrl.Result, error) {
 	a := newAttempt(request, r.Clock.Now())
-	if !request.DeletionTimestamp.IsZero() {
+	r.lookBegins(a)
+	result, err := r.step(ctx, a)
+	r.lookEnds(a, result, err)
+	return result, err
+}
+
+func (r *Reconciler) step(ctx context.Context, a *attempt) (ctrl.Result, error) {
+	if !a.request.DeletionTimestamp.IsZero() {
 		// The garbage collector takes the Secret along; to make it anew would have a foreground
 		// deletion never end (argo-cd#16925).
 		r.Flights.Release(a.key())
@@ -109,6 +120,7 @@ func (r *Reconciler) attempt(ctx context.Context, a *attempt) (ctrl.Result, erro
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	a.underWay = o.kind == pending
 	return r.conclude(ctx, a, o)
 }
 
@@ -127,6 +139,7 @@ func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.
 		}
 	}
 	status := nextStatus(a, o)
+	r.Results.count(a, o)
 	if !equality.Semantic.DeepEqual(a.request.Status, status) {
 		if err := r.writeStatus(ctx, a, status); err != nil {
 			return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -153,19 +153,29 @@ func (r *Reconciler) indexed(ctx context.Context, index, key, namespace string) 
 
 // list reads names from the cache, in place: nothing of what it is handed is kept or changed.
 func (r *Reconciler) list(ctx context.Context, wanted func(*stsv1alpha1.TokenRequest) bool, options ...client.ListOption) []types.NamespacedName {
+	var names []types.NamespacedName
+	err := r.each(ctx, func(request *stsv1alpha1.TokenRequest) {
+		if wanted(request) {
+			names = append(names, client.ObjectKeyFromObject(request))
+		}
+	}, options...)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Listing TokenRequests from the cache")
+	}
+	return names
+}
+
+// each visits the cached requests, which are shared: they may only be read.
+func (r *Reconciler) each(ctx context.Context, visit func(*stsv1alpha1.TokenRequest), options ...client.ListOption) error {
 	var list stsv1alpha1.TokenRequestList
 	options = append(options, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
 	if err := r.Client.List(ctx, &list, options...); err != nil {
-		log.FromContext(ctx).Error(err, "Listing TokenRequests from the cache")
-		return nil
+		return err
 	}
-	var names []types.NamespacedName
 	for i := range list.Items {
-		if wanted(&list.Items[i]) {
-			names = append(names, client.ObjectKeyFromObject(&list.Items[i]))
-		}
+		visit(&list.Items[i])
 	}
-	return names
+	return nil
 }
 
 // loading is a source without events. A controller starts its sources once it leads and waits for

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -92,15 +93,17 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		Minter:            credential.NewMinter(uncached, clk.Now),
 		Gates:             gates,
 		Store:             store,
+		Looks:             &controller.Looks{},
+		Results:           &controller.Results{},
 		Repairs:           controller.NewRepairs(),
 		Events:            recorder,
 		Clock:             clk,
 		OperatorNamespace: c.issuerNamespace(),
 	}
-	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats), metrics.Reuses(reconciler.Shelf.Hits),
-		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(reconciler.IssuerUse(ctx)) }),
-		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(reconciler.TokenStates(ctx)) }))
+	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats))
+	observed.MustRegister(observers(ctx, reconciler, c.MetricsPerObject)...)
 	return errors.Join(
+		watchForStalls(mgr, reconciler, woken),
 		mgr.Add(crmanager.RunnableFunc(flights.Run)),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return keepStored(ctx, store) })),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return expose(ctx, observed, crmetrics.Registry) })),
@@ -108,6 +111,44 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Issuers: queues, Workers: c.MaxConcurrentReconciles,
 		}),
 		assembleIssuers(mgr, reconciler, queues),
+	)
+}
+
+// observers are the metrics of what the requests' controller counts, and finds in the cache.
+func observers(ctx context.Context, r *controller.Reconciler, perObject int) []prometheus.Collector {
+	return []prometheus.Collector{
+		metrics.Reuses(r.Shelf.Hits),
+		metrics.Results(r.Results.Counts),
+		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(r.IssuerUse(ctx)) }),
+		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(r.TokenStates(ctx)) }),
+		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests(r.Overdue(ctx)) }),
+		metrics.PerRequest(func() ([]metrics.Instants, int) {
+			shown, omitted := r.Instants(ctx, perObject)
+			instants := make([]metrics.Instants, len(shown))
+			for i := range shown {
+				instants[i] = metrics.Instants(shown[i])
+			}
+			return instants, omitted
+		}),
+	}
+}
+
+// watchForStalls has a leader that neglects requests tell so, and be unready.
+func watchForStalls(mgr ctrl.Manager, r *controller.Reconciler, woken chan<- event.TypedGenericEvent[types.NamespacedName]) error {
+	wake := func(name types.NamespacedName) {
+		select {
+		case woken <- event.TypedGenericEvent[types.NamespacedName]{Object: name}:
+		default: // it is told again at the next look
+		}
+	}
+	return errors.Join(
+		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return r.WatchForStalls(ctx, wake) })),
+		mgr.AddReadyzCheck("overdue", func(req *http.Request) error {
+			if overdue := r.Overdue(req.Context()); overdue.Requests > 0 {
+				return fmt.Errorf("%d TokenRequests are overdue, the worst by %s", overdue.Requests, overdue.Worst)
+			}
+			return nil
+		}),
 	)
 }
 

@@ -27,6 +27,8 @@ type Config struct {
 	Lease Lease
 	// MetricsBindAddress serves metrics over TLS to those whom the cluster allows; "0" turns it off.
 	MetricsBindAddress string
+	// MetricsPerObject is how many TokenRequests have metrics of their own; 0 turns those off.
+	MetricsPerObject int
 	// HealthProbeBindAddress serves /healthz and /readyz; "0" turns it off.
 	HealthProbeBindAddress string
 	// WatchNamespaces are the namespaces that the operator serves; empty means all.
@@ -48,6 +50,7 @@ type Config struct {
 const (
 	defaultNamespace = "tokenrequest-system"
 	defaultWorkers   = 16
+	defaultPerObject = 1000
 )
 
 // BindFlags declares a flag for each setting, and sets its default.
@@ -59,6 +62,8 @@ func (c *Config) BindFlags(flags *flag.FlagSet) {
 	c.Lease.BindFlags(flags)
 	flags.StringVar(&c.MetricsBindAddress, "metrics-bind-address", ":8443",
 		"The address of the metrics, served over TLS to those whom the cluster allows to read them; 0 turns them off.")
+	flags.IntVar(&c.MetricsPerObject, "metrics-per-object", defaultPerObject,
+		"How many TokenRequests, the eldest, have metrics with their name; 0 turns those off.")
 	flags.StringVar(&c.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"The address of /healthz and /readyz; 0 turns them off.")
 	flags.Var((*stringList)(&c.WatchNamespaces), "watch-namespaces",
@@ -92,6 +97,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxConcurrentReconciles < 1 {
 		return fmt.Errorf("--max-concurrent-reconciles is %d: at least one worker is needed", c.MaxConcurrentReconciles)
+	}
+	if c.MetricsPerObject < 0 {
+		return fmt.Errorf("--metrics-per-object is %d: 0 turns them off", c.MetricsPerObject)
 	}
 	return c.Lease.validate()
 }

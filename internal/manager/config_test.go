@@ -41,7 +41,7 @@ func TestFlags(t *testing.T) {
 		c := Config{
 			OperatorNamespace: "tokenrequest-system", LeaderElect: true, MetricsBindAddress: ":8443",
 			Lease:                  Lease{Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 800 * time.Millisecond},
-			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16,
+			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16, MetricsPerObject: 1000,
 		}
 		change(&c)
 		return c
@@ -66,6 +66,7 @@ func TestFlags(t *testing.T) {
 		"an empty list is none":                          {"", []string{"--watch-namespaces="}, with(func(*Config) {})},
 		"a list said twice holds both":                   {"", []string{"--allowed-hosts=a.example", "--allowed-hosts=b.example"}, with(func(c *Config) { c.AllowedHosts = []string{"a.example", "b.example"} })},
 		"workers are counted":                            {"", []string{"--max-concurrent-reconciles=4"}, with(func(c *Config) { c.MaxConcurrentReconciles = 4 })},
+		"metrics of single objects may be turned off":    {"", []string{"--metrics-per-object=0"}, with(func(c *Config) { c.MetricsPerObject = 0 })},
 		"denied addresses of both families":              {"", []string{"--denied-cidrs=10.0.0.0/8, fd00::/8"}, with(func(c *Config) { c.DeniedCIDRs = prefixes("10.0.0.0/8", "fd00::/8") })},
 		"denied addresses said twice are denied both":    {"", []string{"--denied-cidrs=10.0.0.0/8", "--denied-cidrs=172.16.0.0/12"}, with(func(c *Config) { c.DeniedCIDRs = prefixes("10.0.0.0/8", "172.16.0.0/12") })},
 		"an address with its prefix stands for the rest": {"", []string{"--denied-cidrs=10.1.2.3/8"}, with(func(c *Config) { c.DeniedCIDRs = prefixes("10.0.0.0/8") })},
@@ -120,6 +121,7 @@ func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 			"--leader-elect-renew-deadline is 10s: it has to be more than 1.2 times --leader-elect-retry-period, which is 9s"},
 		"a leader that outlives its lease": {"--leader-elect-lease-duration=10s",
 			"--leader-elect-lease-duration is 10s: it has to be more than --leader-elect-renew-deadline, which is 10s"},
+		"fewer than no metrics": {"--metrics-per-object=-1", "--metrics-per-object is -1: 0 turns them off"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +141,7 @@ func TestTheFlagsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"allow-loopback-authorities", "allowed-hosts", "denied-cidrs", "health-probe-bind-address", "leader-elect",
 		"leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
-		"max-concurrent-reconciles", "metrics-bind-address", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
+		"max-concurrent-reconciles", "metrics-bind-address", "metrics-per-object", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
 	}
 	var c Config
 	flags := flag.NewFlagSet("operator", flag.ContinueOnError)

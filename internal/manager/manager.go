@@ -45,6 +45,12 @@ func Main(c Config) error {
 // Run runs the operator until the context ends, and returns once everything has stopped and the
 // gates are stored.
 func Run(ctx context.Context, cluster *rest.Config, c Config) error {
+	return RunAt(ctx, cluster, c, clock.RealClock{})
+}
+
+// RunAt is Run by a clock that may be another than the machine's. Queues and timers are the machine's all
+// the same: to them the time that such a clock skips is time in which they stood still.
+func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.PassiveClock) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
@@ -61,7 +67,7 @@ func Run(ctx context.Context, cluster *rest.Config, c Config) error {
 	if err != nil {
 		return fmt.Errorf("making the metadata client: %w", err)
 	}
-	if err := assemble(ctx, mgr, metadataClient, c, clock.RealClock{}); err != nil {
+	if err := assemble(ctx, mgr, metadataClient, c, clk); err != nil {
 		return err
 	}
 	if err := addProbes(mgr); err != nil {

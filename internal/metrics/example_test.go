@@ -21,7 +21,7 @@ func ExampleInstrument() {
 	registry := prometheus.NewRegistry()
 	client := metrics.Instrument(service{clock: clk, takes: 300 * time.Millisecond}, registry, clk)
 
-	if _, failed := client.Token(context.Background(), sts.Request{}); failed != nil {
+	if _, failed := client.Token(context.Background(), sts.Request{Endpoint: "https://login.example/token"}); failed != nil {
 		fmt.Println(failed)
 		return
 	}
@@ -37,6 +37,7 @@ func ExampleInstrument() {
 		}
 	}
 	// Output:
+	// tokenrequest_sts_host_request_duration_seconds login.example 0.3
 	// tokenrequest_sts_request_duration_seconds token 0.3
 	// tokenrequest_sts_requests_total token Success 1
 }

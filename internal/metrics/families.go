@@ -5,11 +5,12 @@
 // decorates the client of token services, and reads gates and flights when
 // somebody asks. Nothing else in the operator knows of metrics.
 //
-// Every label has a closed set of values, and what is counted or timed is there
-// from the start, so that a rate doesn't miss the first event. No label names a
-// tenant, a client or a host: whoever may create an issuer chooses those, and
-// could make as many series as they like. The names of ClusterTokenIssuers alone
-// are an open set: administrators choose them, and there are as many as are kept.
+// What is counted or timed by a closed set of values is there from the start, so
+// that a rate doesn't miss the first event. Whoever may create a TokenRequest or
+// an issuer chooses names and hosts, and could make as many series as they like:
+// labels that name those are bounded in number, by a flag or by a constant. The
+// names of ClusterTokenIssuers aren't: administrators choose them, and there are
+// as many as are kept. No label names a client, a scope or an account.
 package metrics
 
 import (
@@ -54,7 +55,10 @@ type Label struct {
 
 // Families returns every family of this package in the order of their names.
 func Families() []Family {
-	return []Family{clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), requestDuration(), requestCount(), gateOpening(), gateCount(), reuseCount(), tokenCount()}
+	return []Family{
+		clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), omittedCount(), nextAttempt(), overdueCount(), overdueAge(), refreshResults(),
+		stallCount(), hostDuration(), requestDuration(), requestCount(), gateOpening(), gateCount(), expiry(), reuseCount(), tokenCount(),
+	}
 }
 
 // The values of the label operation.

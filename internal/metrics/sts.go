@@ -23,6 +23,7 @@ func Instrument(s sts.Service, r prometheus.Registerer, clk clock.PassiveClock) 
 	i := instrumented{
 		Service:  s,
 		clock:    clk,
+		hosts:    newHosts(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: count.Name, Help: count.Help}, count.labelNames()),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: timing.Name, Help: timing.Help, Buckets: timing.Buckets,
@@ -34,7 +35,7 @@ func Instrument(s sts.Service, r prometheus.Registerer, clk clock.PassiveClock) 
 			i.requests.WithLabelValues(operation, outcome)
 		}
 	}
-	r.MustRegister(i.requests, i.duration)
+	r.MustRegister(i.requests, i.duration, i.hosts.duration)
 	return i
 }
 
@@ -44,6 +45,7 @@ type instrumented struct {
 	clock    clock.PassiveClock
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	hosts    *hosts
 }
 
 // Token implements sts.Service.
@@ -51,6 +53,9 @@ func (i instrumented) Token(ctx context.Context, r sts.Request) (*sts.Token, *oa
 	began := i.clock.Now()
 	t, err := i.Service.Token(ctx, r)
 	i.observe(token, began, err)
+	if err == nil || !err.Canceled() {
+		i.hosts.observe(r.Endpoint, i.clock.Since(began).Seconds(), err == nil)
+	}
 	return t, err
 }
 

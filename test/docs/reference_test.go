@@ -297,6 +297,11 @@ func TestEveryMetricThatIsNamedExists(t *testing.T) {
 	names := map[string]bool{}
 	for _, family := range metrics.Families() {
 		names[family.Name] = true
+		if family.Type == metrics.Histogram {
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				names[family.Name+suffix] = true
+			}
+		}
 	}
 	for _, p := range allPages(t) {
 		for _, l := range p.lines {

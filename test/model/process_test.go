@@ -58,6 +58,8 @@ func (w *world) start() {
 		Minter:  credential.NewMinter(through, w.time.wall.Now),
 		Gates:   gates,
 		Store:   p.store,
+		Looks:   &controller.Looks{},
+		Results: &controller.Results{},
 		Repairs: controller.NewRepairs(),
 		Events:  recorder{w},
 		Clock:   w.time.wall,

@@ -58,11 +58,20 @@ func (r *Run) scrape(ctx context.Context, authorization string) (*http.Response,
 
 // Sample reads one metric, a counter or a gauge, summed over the series whose labels match.
 func (r *Run) Sample(ctx context.Context, name string, match map[string]string) (float64, error) {
-	families, err := r.families(ctx)
+	read, err := r.Scrape(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return sum(families[name], match), nil
+	return read(name, match), nil
+}
+
+// Scrape reads all metrics at once, of which read returns one as Sample does.
+func (r *Run) Scrape(ctx context.Context) (read func(name string, match map[string]string) float64, err error) {
+	families, err := r.families(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string, match map[string]string) float64 { return sum(families[name], match) }, nil
 }
 
 // SettledAfter waits until the run has reconciled at least that many times and has nothing left to do.

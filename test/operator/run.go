@@ -16,6 +16,8 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // Run is one run of the operator's binary.
@@ -55,6 +57,15 @@ func (c *Cluster) run(log io.Writer, flags []string) *Run {
 	ginkgo.DeferCleanup(func() { session.Kill().Wait() })
 	r.session = session
 	return r
+}
+
+// Login is how the operator's service account reaches the API server, for a suite that runs the operator
+// in its own process.
+func (c *Cluster) Login() *rest.Config {
+	ginkgo.GinkgoHelper()
+	login, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return login
 }
 
 // freePort is an address on which nobody listens now.

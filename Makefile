@@ -17,8 +17,15 @@ SOAK ?= 5m
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 vcs = $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo true || echo false)
 
-# An API server and etcd that somebody else provides win over the ones built here.
-KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/controlplane
+# The newest Kubernetes that is pinned in hack/controlplane, unless KUBERNETES_VERSION names another: 1.36, or 1.36.3.
+pin := $(if $(KUBERNETES_VERSION),$(or $(shell hack/controlplane/pin.sh $(KUBERNETES_VERSION)),$(error no control plane)),.)
+built := $(CURDIR)/bin/controlplane$(addprefix -,$(filter-out .,$(pin)))
+
+# An API server and etcd that somebody else provides win over the ones built here, but not over a version asked for.
+ifdef KUBERNETES_VERSION
+KUBEBUILDER_ASSETS := $(built)
+endif
+KUBEBUILDER_ASSETS ?= $(built)
 export KUBEBUILDER_ASSETS
 kubectl = $(or $(shell command -v kubectl),$(KUBEBUILDER_ASSETS)/kubectl)
 
@@ -94,7 +101,7 @@ lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 ##@ Test
 
 .PHONY: test
-test: controlplane _race-note ## Run all tests.
+test: controlplane _race-note ## Run all tests (KUBERNETES_VERSION=1.36 for another than the newest).
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
@@ -204,8 +211,8 @@ tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build th
 
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
-ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
-	@hack/controlplane/build.sh bin/controlplane $(controlplane)
+ifeq ($(KUBEBUILDER_ASSETS),$(built))
+	@PIN=$(pin) hack/controlplane/build.sh $(built) $(controlplane)
 endif
 
 .PHONY: clean

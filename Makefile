@@ -65,14 +65,28 @@ ready: ## Make a change ready for review: generate, format, lint, test.
 	$(MAKE) test
 
 .PHONY: verify
-verify: bin/controller-gen ## Prove, in a copy, that generated files, modules, format and documents are up to date.
+verify: bin/controller-gen bin/govulncheck ## Prove, in a copy, that generated files, modules, format and documents are up to date.
 	hack/verify.sh
+
+.PHONY: verify-reproducible
+verify-reproducible: ## Prove that two builds of the last commit, in two places and without a shared cache, are the same.
+	hack/reproducible.sh
 
 ##@ Build
 
 .PHONY: build
 build: ## Build bin/manager, static.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/manager ./cmd
+
+.PHONY: image
+image: ## Write dist/image.tar, the image IMG for amd64 and arm64, without Docker or a registry.
+	for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch \
+		go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/linux-$$arch/manager ./cmd; done
+	go run -C hack/supply . image $(CURDIR)/dist/image.tar $(IMG) $(CURDIR)/bin/linux-amd64/manager $(CURDIR)/bin/linux-arm64/manager
+
+.PHONY: sbom
+sbom: build ## Write dist/sbom.cdx.json, the bill of materials of bin/manager in CycloneDX.
+	go run -C hack/supply . sbom $(CURDIR)/dist/sbom.cdx.json $(CURDIR)/bin/manager
 
 .PHONY: dist
 dist: bin/kustomize ## Write dist/install.yaml: all of INSTALL (config/default) in one file, with the image IMG.
@@ -85,18 +99,21 @@ generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role 
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	bin/controller-gen rbac:roleName=tokenrequest-operator paths=./internal/controller/... output:rbac:dir=config/rbac
 	go run ./hack/docs
+	go run -C hack/supply . licences $(CURDIR)/docs/reference/licences.md
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the Go code.
 	bin/golangci-lint fmt
 	cd test/interop && $(CURDIR)/bin/golangci-lint fmt
 	cd test/gitops && $(CURDIR)/bin/golangci-lint fmt
+	cd hack/supply && $(CURDIR)/bin/golangci-lint fmt
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 	bin/golangci-lint run
 	cd test/interop && $(CURDIR)/bin/golangci-lint run
 	cd test/gitops && $(CURDIR)/bin/golangci-lint run
+	cd hack/supply && $(CURDIR)/bin/golangci-lint run
 
 ##@ Test
 
@@ -105,10 +122,12 @@ test: controlplane _race-note ## Run all tests (KUBERNETES_VERSION=1.36 for anot
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
+	go test -C hack/supply $(RACE) ./...
 
 .PHONY: test-unit
 test-unit: _race-note ## Run the tests that need no API server.
 	go test $(RACE) $$(hack/test-packages.sh unit)
+	go test -C hack/supply $(RACE) ./...
 
 .PHONY: test-envtest
 test-envtest: controlplane _race-note ## Run the tests that need an API server.
@@ -207,7 +226,7 @@ cluster-down: ## Take that cluster down, and remove all that it left.
 ##@ Set-up, done on demand by the targets above
 
 .PHONY: tools
-tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build the tools into bin/.
+tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/govulncheck bin/ginkgo ## Build the tools into bin/.
 
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
@@ -223,7 +242,8 @@ clean: ## Remove bin/ and dist/, and a cluster that is in bin/.
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen
 bin/kustomize: package = sigs.k8s.io/kustomize/kustomize/v5
 bin/golangci-lint: package = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/govulncheck: package = golang.org/x/vuln/cmd/govulncheck
 bin/ginkgo: package = github.com/onsi/ginkgo/v2/ginkgo
-bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
+bin/controller-gen bin/kustomize bin/golangci-lint bin/govulncheck bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
 	CGO_ENABLED=0 go build -C hack/tools -trimpath -o $(CURDIR)/$@ $(package)
 	@touch $@

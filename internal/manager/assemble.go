@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -169,13 +168,4 @@ func newSTS(c Config, clk clock.PassiveClock) *sts.Client {
 		AllowedHosts:     c.AllowedHosts,
 		UserAgent:        userAgent(),
 	})
-}
-
-// userAgent names the operator and the version that it was built as.
-func userAgent() string {
-	version := "unknown"
-	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
-		version = build.Main.Version
-	}
-	return "tokenrequest-operator/" + version
 }

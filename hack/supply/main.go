@@ -33,7 +33,7 @@ func run(args []string) error {
 	case len(args) > 3 && args[0] == "image":
 		content, err = image(args[2], args[3:])
 	default:
-		return errors.New("usage: licences FILE | sbom FILE BINARY | image FILE NAME BINARY...")
+		return errors.New("usage: licences FILE | sbom FILE BINARY | image FILE NAME BINARIES")
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)

@@ -19,8 +19,15 @@ LIFE ?= 15m
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 vcs = $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo true || echo false)
 
-# An API server and etcd that somebody else provides win over the ones built here.
-KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/controlplane
+# The newest Kubernetes that is pinned in hack/controlplane, unless KUBERNETES_VERSION names another: 1.36, or 1.36.3.
+pin := $(if $(KUBERNETES_VERSION),$(or $(shell hack/controlplane/pin.sh $(KUBERNETES_VERSION)),$(error no control plane)),.)
+built := $(CURDIR)/bin/controlplane$(addprefix -,$(filter-out .,$(pin)))
+
+# An API server and etcd that somebody else provides win over the ones built here, but not over a version asked for.
+ifdef KUBERNETES_VERSION
+KUBEBUILDER_ASSETS := $(built)
+endif
+KUBEBUILDER_ASSETS ?= $(built)
 export KUBEBUILDER_ASSETS
 kubectl = $(or $(shell command -v kubectl),$(KUBEBUILDER_ASSETS)/kubectl)
 
@@ -60,14 +67,28 @@ ready: ## Make a change ready for review: generate, format, lint, test.
 	$(MAKE) test
 
 .PHONY: verify
-verify: bin/controller-gen ## Prove, in a copy, that generated files, modules, format and documents are up to date.
+verify: bin/controller-gen bin/govulncheck ## Prove, in a copy, that generated files, modules, format and documents are up to date.
 	hack/verify.sh
+
+.PHONY: verify-reproducible
+verify-reproducible: ## Prove that two builds of the last commit, in two places and without a shared cache, are the same.
+	hack/reproducible.sh
 
 ##@ Build
 
 .PHONY: build
 build: ## Build bin/manager, static.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/manager ./cmd
+
+.PHONY: image
+image: ## Write dist/image.tar, the image IMG for amd64 and arm64, without Docker or a registry.
+	for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch \
+		go build -trimpath -buildvcs=$(vcs) -ldflags '-s -w' -o bin/linux-$$arch/manager ./cmd; done
+	go run -C hack/supply . image $(CURDIR)/dist/image.tar $(IMG) $(CURDIR)/bin/linux-amd64/manager $(CURDIR)/bin/linux-arm64/manager
+
+.PHONY: sbom
+sbom: build ## Write dist/sbom.cdx.json, the bill of materials of bin/manager in CycloneDX.
+	go run -C hack/supply . sbom $(CURDIR)/dist/sbom.cdx.json $(CURDIR)/bin/manager
 
 .PHONY: dist
 dist: bin/kustomize ## Write dist/install.yaml: all of INSTALL (config/default) in one file, with the image IMG.
@@ -80,6 +101,7 @@ generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role 
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	bin/controller-gen rbac:roleName=tokenrequest-operator paths=./internal/controller/... output:rbac:dir=config/rbac
 	go run ./hack/docs
+	go run -C hack/supply . licences $(CURDIR)/docs/reference/licences.md
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the Go code.
@@ -87,6 +109,7 @@ fmt: bin/golangci-lint ## Format the Go code.
 	cd test/interop && $(CURDIR)/bin/golangci-lint fmt
 	cd test/gitops && $(CURDIR)/bin/golangci-lint fmt
 	cd test/monitoring && $(CURDIR)/bin/golangci-lint fmt
+	cd hack/supply && $(CURDIR)/bin/golangci-lint fmt
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
@@ -94,19 +117,22 @@ lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 	cd test/interop && $(CURDIR)/bin/golangci-lint run
 	cd test/gitops && $(CURDIR)/bin/golangci-lint run
 	cd test/monitoring && $(CURDIR)/bin/golangci-lint run
+	cd hack/supply && $(CURDIR)/bin/golangci-lint run
 
 ##@ Test
 
 .PHONY: test
-test: controlplane _race-note ## Run all tests.
+test: controlplane _race-note ## Run all tests (KUBERNETES_VERSION=1.36 for another than the newest).
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
 	go test -C test/monitoring ./...
+	go test -C hack/supply $(RACE) ./...
 
 .PHONY: test-unit
 test-unit: _race-note ## Run the tests that need no API server.
 	go test $(RACE) $$(hack/test-packages.sh unit)
+	go test -C hack/supply $(RACE) ./...
 
 .PHONY: test-envtest
 test-envtest: controlplane _race-note ## Run the tests that need an API server.
@@ -215,12 +241,12 @@ cluster-down: ## Take that cluster down, and remove all that it left.
 ##@ Set-up, done on demand by the targets above
 
 .PHONY: tools
-tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build the tools into bin/.
+tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/govulncheck bin/ginkgo ## Build the tools into bin/.
 
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
-ifeq ($(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
-	@hack/controlplane/build.sh bin/controlplane $(controlplane)
+ifeq ($(KUBEBUILDER_ASSETS),$(built))
+	@PIN=$(pin) hack/controlplane/build.sh $(built) $(controlplane)
 endif
 
 .PHONY: clean
@@ -231,7 +257,8 @@ clean: ## Remove bin/ and dist/, and a cluster that is in bin/.
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen
 bin/kustomize: package = sigs.k8s.io/kustomize/kustomize/v5
 bin/golangci-lint: package = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/govulncheck: package = golang.org/x/vuln/cmd/govulncheck
 bin/ginkgo: package = github.com/onsi/ginkgo/v2/ginkgo
-bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
+bin/controller-gen bin/kustomize bin/golangci-lint bin/govulncheck bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
 	CGO_ENABLED=0 go build -C hack/tools -trimpath -o $(CURDIR)/$@ $(package)
 	@touch $@

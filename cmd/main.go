@@ -16,6 +16,10 @@ func main() {
 	var config manager.Config
 	config.BindFlags(flag.CommandLine)
 	flag.Parse()
+	if config.PrintVersion {
+		fmt.Fprintln(os.Stdout, manager.Version())
+		return
+	}
 	if err := manager.Main(config); err != nil {
 		fmt.Fprintln(os.Stderr, "tokenrequest-operator:", err)
 		os.Exit(1)

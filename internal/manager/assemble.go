@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -211,13 +210,4 @@ func newSTS(c Config, clk clock.PassiveClock) *sts.Client {
 		AllowedHosts:     c.AllowedHosts,
 		UserAgent:        userAgent(),
 	})
-}
-
-// userAgent names the operator and the version that it was built as.
-func userAgent() string {
-	version := "unknown"
-	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
-		version = build.Main.Version
-	}
-	return "tokenrequest-operator/" + version
 }

@@ -43,6 +43,8 @@ type Config struct {
 	AllowLoopbackAuthorities bool
 	// RequireAllowedHosts refuses credential Secrets that don't say where they may be sent.
 	RequireAllowedHosts bool
+	// PrintVersion asks for the version alone.
+	PrintVersion bool
 
 	logging zap.Options
 }
@@ -55,6 +57,7 @@ const (
 
 // BindFlags declares a flag for each setting, and sets its default.
 func (c *Config) BindFlags(flags *flag.FlagSet) {
+	flags.BoolVar(&c.PrintVersion, "version", false, "Print the version, the commit and the Go that this was built with, and nothing else.")
 	flags.StringVar(&c.OperatorNamespace, "operator-namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), defaultNamespace),
 		"The namespace of the lease, of the throttle ConfigMap and of what ClusterTokenIssuers refer to; POD_NAMESPACE where that is set.")
 	flags.BoolVar(&c.LeaderElect, "leader-elect", true,

@@ -315,20 +315,3 @@ func TestEveryMetricThatIsNamedExists(t *testing.T) {
 		}
 	}
 }
-
-var kubernetesVersion = regexp.MustCompile(`Kubernetes (1\.[0-9]+)`)
-
-func TestTheKubernetesVersionIsTheOneThatTestsRunOn(t *testing.T) {
-	module := string(readFile(t, filepath.Join(root, "hack/controlplane/go.mod")))
-	_, after, found := strings.Cut(module, "k8s.io/kubernetes v")
-	if !found {
-		t.Fatal("hack/controlplane/go.mod doesn't require k8s.io/kubernetes")
-	}
-	for _, l := range userPage(t, operationsPage).section(t, "Install") {
-		for _, match := range kubernetesVersion.FindAllStringSubmatch(l.text, -1) {
-			if !strings.HasPrefix(after, match[1]+".") {
-				t.Errorf("line %d speaks of Kubernetes %s, and tests run on %s", l.number, match[1], strings.Fields(after)[0])
-			}
-		}
-	}
-}

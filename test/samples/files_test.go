@@ -24,11 +24,15 @@ import (
 var folder = filepath.FromSlash("../../config/samples")
 
 // applied are the files that this suite applies, by their paths below config/samples: all that lie in
-// a folder there, and the one that shows a client secret. The demo applies the others.
+// a folder there, and the one that shows a client secret. The demo applies the others, and test/gitops
+// the repositories.
 func applied() []string {
 	paths := []string{"entra.yaml"}
 	root := os.DirFS(folder)
 	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
+		if path == "gitops" {
+			return fs.SkipDir
+		}
 		if err == nil && !entry.IsDir() && strings.Contains(path, "/") {
 			paths = append(paths, path)
 		}

@@ -58,7 +58,7 @@ ready: ## Make a change ready for review: generate, format, lint, test.
 	$(MAKE) test
 
 .PHONY: verify
-verify: bin/controller-gen ## Prove, in a copy, that generated files, modules, format and documents are up to date.
+verify: bin/controller-gen bin/kustomize ## Prove, in a copy, that generated files, modules, format and documents are up to date.
 	hack/verify.sh
 
 ##@ Build
@@ -72,11 +72,16 @@ dist: bin/kustomize ## Write dist/install.yaml: all of INSTALL (config/default) 
 	mkdir -p dist
 	bin/kustomize build $(INSTALL) | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' >dist/install.yaml
 
+.PHONY: chart
+chart: bin/helm ## Write the Helm chart into dist/, as a package.
+	bin/helm package charts/tokenrequest-operator --destination dist
+
 .PHONY: generate
-generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role and the reference documents.
+generate: bin/controller-gen bin/kustomize ## Generate deep copies, CRDs, the operator's role, the chart's templates and the reference documents.
 	bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	bin/controller-gen rbac:roleName=tokenrequest-operator paths=./internal/controller/... output:rbac:dir=config/rbac
+	go run ./hack/chart
 	go run ./hack/docs
 
 .PHONY: fmt
@@ -94,7 +99,7 @@ lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 ##@ Test
 
 .PHONY: test
-test: controlplane _race-note ## Run all tests.
+test: controlplane bin/helm _race-note ## Run all tests.
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
@@ -104,7 +109,7 @@ test-unit: _race-note ## Run the tests that need no API server.
 	go test $(RACE) $$(hack/test-packages.sh unit)
 
 .PHONY: test-envtest
-test-envtest: controlplane _race-note ## Run the tests that need an API server.
+test-envtest: controlplane bin/helm _race-note ## Run the tests that need an API server.
 	go test -timeout 25m $(RACE) $$(hack/test-packages.sh envtest)
 
 .PHONY: test-interop
@@ -147,7 +152,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s).
 	done
 
 .PHONY: cover
-cover: controlplane ## Measure the tests' coverage into bin/cover.html.
+cover: controlplane bin/helm ## Measure the tests' coverage into bin/cover.html.
 	mkdir -p bin
 	go test -coverpkg=./api/...,./internal/... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
@@ -200,7 +205,7 @@ cluster-down: ## Take that cluster down, and remove all that it left.
 ##@ Set-up, done on demand by the targets above
 
 .PHONY: tools
-tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo ## Build the tools into bin/.
+tools: bin/controller-gen bin/kustomize bin/helm bin/golangci-lint bin/ginkgo ## Build the tools into bin/.
 
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
@@ -215,8 +220,9 @@ clean: ## Remove bin/ and dist/, and a cluster that is in bin/.
 
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen
 bin/kustomize: package = sigs.k8s.io/kustomize/kustomize/v5
+bin/helm: package = helm.sh/helm/v4/cmd/helm
 bin/golangci-lint: package = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 bin/ginkgo: package = github.com/onsi/ginkgo/v2/ginkgo
-bin/controller-gen bin/kustomize bin/golangci-lint bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
+bin/controller-gen bin/kustomize bin/helm bin/golangci-lint bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
 	CGO_ENABLED=0 go build -C hack/tools -trimpath -o $(CURDIR)/$@ $(package)
 	@touch $@

@@ -12,6 +12,7 @@ INSTALL ?= config/default
 NAMESPACE ?= default
 FUZZTIME ?= 30s
 SOAK ?= 5m
+UPGRADE_FROM ?= HEAD~1
 
 # Go stamps the version of the commit into the operator, where git can name one, and into nothing else.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -120,15 +121,20 @@ test-interop: controlplane _race-note ## Run the tests against an authorization 
 test-gitops: controlplane _race-note ## Run the tests of what Flux, Argo CD and kubectl make of it.
 	go test -C test/gitops $(RACE) ./...
 
-# Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays.
+# Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays. UPGRADE_FROM is the
+# commit from which one of the tests upgrades.
 .PHONY: test-e2e
-test-e2e: bin/kustomize ## Run the tests with real pods, in a cluster of our own (as root; KEEP=1) or that of E2E_KUBECONFIG.
+test-e2e: bin/kustomize bin/helm _previous ## Run the tests with real pods, in a cluster of our own (as root; KEEP=1) or that of E2E_KUBECONFIG.
 ifdef E2E_KUBECONFIG
 	go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
 else
 	$(if $(KEEP),,trap '$(MAKE) cluster-down' EXIT;) $(MAKE) cluster-up && \
 		E2E_KUBECONFIG=$(CURDIR)/bin/cluster/kubeconfig NO_PROXY=10.213.0.0/16,127.0.0.1 $(MAKE) test-e2e
 endif
+
+.PHONY: _previous
+_previous: bin/kustomize
+	@hack/previous.sh $(UPGRADE_FROM)
 
 .PHONY: deflake
 deflake: _race-note ## Run the pure packages' tests 50 times in random order.
@@ -195,7 +201,13 @@ cluster-up: build ## Start a cluster of one node on this machine, as root; its k
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/e2e/ ./test/e2e/cmd/...
 	go build -trimpath -o bin/onenode ./test/onenode
 	bin/onenode up $(IMG)=65532:$(CURDIR)/bin/manager \
-		tokenrequest-e2e:latest=65532:$(CURDIR)/bin/e2e/reader,$(CURDIR)/bin/e2e/strike
+		tokenrequest-e2e:latest=65532:$(CURDIR)/bin/e2e/reader,$(CURDIR)/bin/e2e/strike \
+		$(if $(wildcard bin/previous/manager),tokenrequest-operator:previous=65532:$(CURDIR)/bin/previous/manager)
+
+.PHONY: cluster-check
+cluster-check: ## Tell whether this machine can carry that cluster, and if not, what it lacks.
+	@go build -trimpath -o bin/onenode ./test/onenode
+	@bin/onenode check
 
 .PHONY: cluster-down
 cluster-down: ## Take that cluster down, and remove all that it left.

@@ -12,7 +12,8 @@ INSTALL ?= config/default
 NAMESPACE ?= default
 FUZZTIME ?= 30s
 SOAK ?= 5m
-UPGRADE_FROM ?= HEAD~1
+# A clone without its history upgrades from itself, which is a rollout at least.
+UPGRADE_FROM ?= $(shell git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
 # Go stamps the version of the commit into the operator, where git can name one, and into nothing else.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Leaves the operator of an earlier commit in bin/previous: its program, manager, and its manifests,
-# install.yaml, with the image tokenrequest-operator:previous.
+# install.yaml, with the image tokenrequest-operator:previous. The commit is noted beside them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

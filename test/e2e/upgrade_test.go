@@ -7,6 +7,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,7 +20,7 @@ import (
 )
 
 // make test-e2e leaves the manifests of UPGRADE_FROM there, and its program in an image.
-const previous = root + "/bin/previous/install.yaml"
+const previous = root + "/bin/previous"
 
 var _ = Describe("An upgrade from an earlier commit", func() {
 	It("keeps every token, and asks the STS for none", func(ctx SpecContext) {
@@ -52,7 +53,9 @@ var _ = Describe("An upgrade from an earlier commit", func() {
 			Expect(known).To(BeTrue())
 			Expect(issue.ExpiresAt).To(BeTemporally(">", time.Now()))
 		}
-		AddReportEntry("upgrade", fmt.Sprintf("%d tokens kept, calls for them %d", len(tokens), calls()-1-len(tokens)))
+		commit, err := os.ReadFile(previous + "/commit")
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("upgrade", fmt.Sprintf("from commit %.12s: %d tokens kept, calls for them %d", commit, len(tokens), calls()-1-len(tokens)))
 	}, SpecTimeout(5*time.Minute))
 })
 
@@ -66,7 +69,7 @@ func operatorImage(ctx SpecContext) string {
 // deployPrevious installs the operator of that commit, until the container or spec ends.
 func deployPrevious(ctx SpecContext) {
 	GinkgoHelper()
-	command(ctx, kubectl(), "apply", "--server-side", "-f", previous)
+	command(ctx, kubectl(), "apply", "--server-side", "-f", previous+"/install.yaml")
 	DeferCleanup(undeploy, NodeTimeout(3*time.Minute))
 	Eventually(rolledOut).WithContext(ctx).Should(BeTrue())
 }

@@ -14,6 +14,8 @@ FUZZTIME ?= 30s
 SOAK ?= 5m
 OBJECTS ?= 5000
 LIFE ?= 15m
+# A clone without its history upgrades from itself, which is a rollout at least.
+UPGRADE_FROM ?= $(shell git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
 # Go stamps the version of the commit into the operator, where git can name one, and into nothing else.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -67,7 +69,7 @@ ready: ## Make a change ready for review: generate, format, lint, test.
 	$(MAKE) test
 
 .PHONY: verify
-verify: bin/controller-gen bin/govulncheck ## Prove, in a copy, that generated files, modules, format and documents are up to date.
+verify: bin/controller-gen bin/govulncheck bin/kustomize ## Prove, in a copy, that generated files, modules, format and documents are up to date.
 	hack/verify.sh
 
 .PHONY: verify-reproducible
@@ -95,11 +97,16 @@ dist: bin/kustomize ## Write dist/install.yaml: all of INSTALL (config/default) 
 	mkdir -p dist
 	bin/kustomize build $(INSTALL) | sed 's|image: tokenrequest-operator:latest$$|image: $(IMG)|' >dist/install.yaml
 
+.PHONY: chart
+chart: bin/helm ## Write the Helm chart into dist/, as a package.
+	bin/helm package charts/tokenrequest-operator --destination dist
+
 .PHONY: generate
-generate: bin/controller-gen ## Generate deep copies, CRDs, the operator's role and the reference documents.
+generate: bin/controller-gen bin/kustomize ## Generate deep copies, CRDs, the operator's role, the chart's templates and the reference documents.
 	bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	bin/controller-gen rbac:roleName=tokenrequest-operator paths=./internal/controller/... output:rbac:dir=config/rbac
+	go run ./hack/chart
 	go run ./hack/docs
 	go run -C hack/supply . licences $(CURDIR)/docs/reference/licences.md
 
@@ -122,7 +129,7 @@ lint: bin/golangci-lint ## Run the linters, which also hold the import rings.
 ##@ Test
 
 .PHONY: test
-test: controlplane _race-note ## Run all tests (KUBERNETES_VERSION=1.36 for another than the newest).
+test: controlplane bin/helm _race-note ## Run all tests (KUBERNETES_VERSION=1.36 for another than the newest).
 	go test -timeout 25m $(RACE) ./...
 	go test -C test/interop $(RACE) ./...
 	go test -C test/gitops $(RACE) ./...
@@ -135,7 +142,7 @@ test-unit: _race-note ## Run the tests that need no API server.
 	go test -C hack/supply $(RACE) ./...
 
 .PHONY: test-envtest
-test-envtest: controlplane _race-note ## Run the tests that need an API server.
+test-envtest: controlplane bin/helm _race-note ## Run the tests that need an API server.
 	go test -timeout 25m $(RACE) $$(hack/test-packages.sh envtest)
 
 .PHONY: test-interop
@@ -151,15 +158,20 @@ test-gitops: controlplane _race-note ## Run the tests of what Flux, Argo CD and 
 test-monitoring: ## Run the tests of the dashboard and the alerts, by Prometheus' own parser and promtool.
 	go test -C test/monitoring ./...
 
-# Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays.
+# Its cluster goes at the end, unless KEEP is set; the cluster of E2E_KUBECONFIG stays. UPGRADE_FROM is the
+# commit from which one of the tests upgrades.
 .PHONY: test-e2e
-test-e2e: bin/kustomize ## Run the tests with real pods, in a cluster of our own (as root; KEEP=1) or that of E2E_KUBECONFIG.
+test-e2e: bin/kustomize bin/helm _previous ## Run the tests with real pods, in a cluster of our own (as root; KEEP=1) or that of E2E_KUBECONFIG.
 ifdef E2E_KUBECONFIG
 	go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
 else
 	$(if $(KEEP),,trap '$(MAKE) cluster-down' EXIT;) $(MAKE) cluster-up && \
 		E2E_KUBECONFIG=$(CURDIR)/bin/cluster/kubeconfig NO_PROXY=10.213.0.0/16,127.0.0.1 $(MAKE) test-e2e
 endif
+
+.PHONY: _previous
+_previous: bin/kustomize
+	@hack/previous.sh $(UPGRADE_FROM)
 
 .PHONY: deflake
 deflake: _race-note ## Run the pure packages' tests 50 times in random order.
@@ -188,7 +200,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s).
 	done
 
 .PHONY: cover
-cover: controlplane ## Measure the tests' coverage into bin/cover.html.
+cover: controlplane bin/helm ## Measure the tests' coverage into bin/cover.html.
 	mkdir -p bin
 	go test -coverpkg=./api/...,./internal/... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
@@ -231,7 +243,13 @@ cluster-up: build ## Start a cluster of one node on this machine, as root; its k
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/e2e/ ./test/e2e/cmd/...
 	go build -trimpath -o bin/onenode ./test/onenode
 	bin/onenode up $(IMG)=65532:$(CURDIR)/bin/manager \
-		tokenrequest-e2e:latest=65532:$(CURDIR)/bin/e2e/reader,$(CURDIR)/bin/e2e/strike
+		tokenrequest-e2e:latest=65532:$(CURDIR)/bin/e2e/reader,$(CURDIR)/bin/e2e/strike \
+		$(if $(wildcard bin/previous/manager),tokenrequest-operator:previous=65532:$(CURDIR)/bin/previous/manager)
+
+.PHONY: cluster-check
+cluster-check: ## Tell whether this machine can carry that cluster, and if not, what it lacks.
+	@go build -trimpath -o bin/onenode ./test/onenode
+	@bin/onenode check
 
 .PHONY: cluster-down
 cluster-down: ## Take that cluster down, and remove all that it left.
@@ -241,7 +259,7 @@ cluster-down: ## Take that cluster down, and remove all that it left.
 ##@ Set-up, done on demand by the targets above
 
 .PHONY: tools
-tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/govulncheck bin/ginkgo ## Build the tools into bin/.
+tools: bin/controller-gen bin/kustomize bin/helm bin/golangci-lint bin/govulncheck bin/ginkgo ## Build the tools into bin/.
 
 .PHONY: controlplane
 controlplane: ## Build the control plane's binaries into bin/controlplane (unless KUBEBUILDER_ASSETS is set).
@@ -256,9 +274,10 @@ clean: ## Remove bin/ and dist/, and a cluster that is in bin/.
 
 bin/controller-gen: package = sigs.k8s.io/controller-tools/cmd/controller-gen
 bin/kustomize: package = sigs.k8s.io/kustomize/kustomize/v5
+bin/helm: package = helm.sh/helm/v4/cmd/helm
 bin/golangci-lint: package = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 bin/govulncheck: package = golang.org/x/vuln/cmd/govulncheck
 bin/ginkgo: package = github.com/onsi/ginkgo/v2/ginkgo
-bin/controller-gen bin/kustomize bin/golangci-lint bin/govulncheck bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
+bin/controller-gen bin/kustomize bin/helm bin/golangci-lint bin/govulncheck bin/ginkgo: hack/tools/go.mod hack/tools/go.sum
 	CGO_ENABLED=0 go build -C hack/tools -trimpath -o $(CURDIR)/$@ $(package)
 	@touch $@

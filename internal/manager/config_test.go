@@ -141,7 +141,7 @@ func TestTheFlagsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"allow-loopback-authorities", "allowed-hosts", "denied-cidrs", "health-probe-bind-address", "leader-elect",
 		"leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
-		"max-concurrent-reconciles", "metrics-bind-address", "metrics-per-object", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
+		"max-concurrent-reconciles", "metrics-bind-address", "metrics-per-object", "operator-namespace", "require-allowed-hosts", "version", "watch-namespaces",
 	}
 	var c Config
 	flags := flag.NewFlagSet("operator", flag.ContinueOnError)

@@ -15,7 +15,6 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,27 +36,22 @@ var _ = Describe("A pod with a token that lives for two minutes", Ordered, Conti
 		written   secretWatch
 		survived  []string
 		following = map[string]func(*corev1.PodSpec){"volume": asVolume, "projected": projected}
-		fixed     = map[string]func(*corev1.PodSpec){"subpath": asFile, "variables": asVariables}
+		tenant    operator.Tenant
 	)
 
 	BeforeAll(func(ctx SpecContext) {
-		tenant := operator.Tenant{Namespace: namespace, STS: sim}
-		cluster.Admit(ctx, tenant)
+		deployPrevious(ctx)
+		tenant = admit(ctx, namespace)
 		Expect(sim.PutClient(stssim.Client{Tenant: namespace, ID: namespace, Lifetime: stssim.Duration(lifetime),
 			Secrets: []stssim.Secret{{Value: string(tenant.Credential().Data[operator.CredentialKey])}}})).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) {
-			all := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-			Expect(cluster.API.Delete(ctx, all)).To(Succeed())
-			Eventually(func() error { return cluster.API.Get(ctx, client.ObjectKeyFromObject(all), all) }).
-				WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
-		}, NodeTimeout(3*time.Minute))
+		DeferCleanup(removeNamespace, namespace, NodeTimeout(3*time.Minute))
 		written.start()
 		// The pods first: they wait for the Secret.
-		for _, shapes := range []map[string]func(*corev1.PodSpec){following, fixed} {
-			for name, shape := range shapes {
-				Expect(cluster.API.Create(ctx, reader(name, shape))).To(Succeed())
-			}
+		for name, shape := range following {
+			Expect(cluster.API.Create(ctx, reader(name, shape))).To(Succeed())
 		}
+		Expect(cluster.API.Create(ctx, reader("subpath", asFile))).To(Succeed())
+		Expect(cluster.API.Create(ctx, deployed(reader(withVariables, asVariables)))).To(Succeed())
 		wanted := tenant.Request("mounted")
 		wanted.Spec.Secret = &stsv1alpha1.TokenSecret{Name: tokenSecret}
 		Expect(cluster.API.Create(ctx, wanted)).To(Succeed())
@@ -65,12 +59,27 @@ var _ = Describe("A pod with a token that lives for two minutes", Ordered, Conti
 	}, NodeTimeout(3*time.Minute))
 
 	It("starts when the Secret is there, however it reads the token", func(ctx SpecContext) {
-		for _, name := range []string{"volume", "projected", "subpath", "variables"} {
+		for _, name := range []string{"volume", "projected", "subpath", podWithVariables(ctx)} {
 			Eventually(func() (int, error) {
 				read, err := report(ctx, name)
 				return len(read.Tokens), err
 			}).WithContext(ctx).ShouldNot(BeZero(), name)
 		}
+	}, SpecTimeout(3*time.Minute))
+
+	It("starts from an image that the token lets it pull", func(ctx SpecContext) {
+		host, admitted := aRegistry()
+		wanted := pullRequest(host, tenant.Request("registry").Spec.Issuer)
+		Expect(cluster.API.Create(ctx, wanted)).To(Succeed())
+		cluster.Await(ctx, wanted, "Ready", "TokenValid")
+		pod := reader("pulled", pulls(host))
+		Expect(cluster.API.Create(ctx, pod)).To(Succeed())
+		Eventually(func() (bool, error) {
+			err := cluster.API.Get(ctx, client.ObjectKeyFromObject(pod), pod)
+			return len(pod.Status.ContainerStatuses) == 1 && pod.Status.ContainerStatuses[0].State.Running != nil, err
+		}).WithContext(ctx).Should(BeTrue())
+		Expect(admitted.Load()).NotTo(BeZero())
+		AddReportEntry("pull", fmt.Sprintf("the image came in %d requests with a valid token as their password", admitted.Load()))
 	}, SpecTimeout(3*time.Minute))
 
 	// expectRefresh waits until the pods have read tokens that were issued after now.
@@ -91,16 +100,16 @@ var _ = Describe("A pod with a token that lives for two minutes", Ordered, Conti
 	DescribeTable("reads a new token after the operator", func(ctx SpecContext, end func(SpecContext)) {
 		before := incarnations(ctx)
 		end(ctx)
-		Eventually(incarnations).WithContext(ctx).Should(And(HaveLen(1), Not(ContainElement(BeElementOf(before)))))
+		Eventually(incarnations).WithContext(ctx).Should(And(HaveLen(len(before)), Not(ContainElement(BeElementOf(before)))))
 		survived = append(survived, CurrentSpecReport().LeafNodeText)
 		expectRefresh(ctx)
 	},
-		Entry("was killed", SpecTimeout(4*time.Minute), killed),
-		Entry("was killed again", SpecTimeout(4*time.Minute), killed),
-		Entry("was killed a third time, and backed off", SpecTimeout(4*time.Minute), killed),
-		Entry("lost its pod", SpecTimeout(4*time.Minute), deleted),
-		Entry("was rolled out anew", SpecTimeout(4*time.Minute), restarted),
-		Entry("was killed in its new pod", SpecTimeout(4*time.Minute), killed),
+		Entry("was upgraded from an earlier commit", SpecTimeout(4*time.Minute), deploy),
+		Entry("was killed in both of its pods", SpecTimeout(4*time.Minute), killed),
+		Entry("was killed again, and backed off", SpecTimeout(4*time.Minute), killed),
+		Entry("lost its pods", SpecTimeout(4*time.Minute), lost),
+		Entry("was rolled out anew", SpecTimeout(4*time.Minute), rolled),
+		Entry("was killed in its new pods", SpecTimeout(4*time.Minute), killed),
 	)
 
 	It("has never read an expired, partial or missing token", func(ctx SpecContext) {
@@ -116,24 +125,47 @@ var _ = Describe("A pod with a token that lives for two minutes", Ordered, Conti
 		}
 	})
 
+	// expectOnlyToken holds what a pod has read against what the Secret has held.
+	expectOnlyToken := func(ctx SpecContext, pod string) string {
+		GinkgoHelper()
+		read, err := report(ctx, pod)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(read.Tokens).To(ConsistOf(HaveField("Hash", BeElementOf(written.hashes()))), pod)
+		return read.Tokens[0].Hash
+	}
+
 	It("keeps the token it started with where kubelet never updates it, as the README says", func(ctx SpecContext) {
-		for name := range fixed {
-			read, err := report(ctx, name)
-			Expect(err).NotTo(HaveOccurred())
-			Expect(read.Tokens).To(ConsistOf(HaveField("Hash", BeElementOf(written.hashes()))), name)
-		}
+		expectOnlyToken(ctx, "subpath")
+		expectOnlyToken(ctx, podWithVariables(ctx))
 	})
+
+	It("has a newer one in its environment after a restart, as docs/operations.md says", func(ctx SpecContext) {
+		outdated := podWithVariables(ctx)
+		before := expectOnlyToken(ctx, outdated)
+		command(ctx, kubectl(), "rollout", "restart", "-n", namespace, "deployment/"+withVariables)
+		command(ctx, kubectl(), "rollout", "status", "-n", namespace, "deployment/"+withVariables, "--timeout=2m")
+		var restarted string
+		Eventually(func() string { restarted = podWithVariables(ctx); return restarted }).WithContext(ctx).ShouldNot(Or(BeEmpty(), Equal(outdated)))
+		Eventually(func() (int, error) {
+			read, err := report(ctx, restarted)
+			return read.Reads, err
+		}).WithContext(ctx).ShouldNot(BeZero())
+		read, err := report(ctx, restarted)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(expectOnlyToken(ctx, restarted)).NotTo(Equal(before))
+		Expect(read.Tokens[0].ExpiresAt).To(BeTemporally(">", read.Tokens[0].FirstRead))
+	}, SpecTimeout(3*time.Minute))
 })
 
-func deleted(ctx SpecContext) {
+func lost(ctx SpecContext) {
 	GinkgoHelper()
 	for _, pod := range operatorPods(ctx) {
 		Expect(cluster.API.Delete(ctx, &pod)).To(Succeed())
 	}
 }
 
-// restarted does what kubectl rollout restart does.
-func restarted(ctx SpecContext) {
+// rolled does what kubectl rollout restart does.
+func rolled(ctx SpecContext) {
 	GinkgoHelper()
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: theOperator.Namespace, Name: theOperator.Name}}
 	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`, time.Now())

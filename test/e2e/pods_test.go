@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -21,14 +22,41 @@ import (
 	"tokenrequest.dev/operator/test/e2e/reading"
 )
 
-const tokenSecret = "token"
+const (
+	tokenSecret = "token"
+	// withVariables is the Deployment whose pod has the token in its environment.
+	withVariables = "variables"
+)
 
 // reader is a pod that reads the token of a Secret in its own way.
 func reader(name string, shape func(*corev1.PodSpec)) *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	pod.Spec.Containers = []corev1.Container{{Name: "reader", Image: image, ImagePullPolicy: corev1.PullNever}}
+	pod.Spec.Containers = []corev1.Container{{Name: "reader", Image: testImage, ImagePullPolicy: corev1.PullNever}}
 	shape(&pod.Spec)
 	return pod
+}
+
+// deployed has a Deployment make the pod.
+func deployed(pod *corev1.Pod) *appsv1.Deployment {
+	of := map[string]string{"app": pod.Name}
+	return &appsv1.Deployment{
+		ObjectMeta: pod.ObjectMeta,
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: of},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: of}, Spec: pod.Spec},
+		},
+	}
+}
+
+// podWithVariables is the name of that Deployment's one pod, or empty while it has none or several.
+func podWithVariables(ctx SpecContext) string {
+	GinkgoHelper()
+	var pods corev1.PodList
+	Expect(cluster.API.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{"app": withVariables})).To(Succeed())
+	if len(pods.Items) != 1 {
+		return ""
+	}
+	return pods.Items[0].Name
 }
 
 // mounts gives the pod a volume, whole or one of its files.
@@ -93,7 +121,7 @@ func killed(ctx SpecContext) {
 	pod.Spec = corev1.PodSpec{
 		HostPID: true, RestartPolicy: corev1.RestartPolicyNever,
 		Containers: []corev1.Container{{
-			Name: "strike", Image: image, ImagePullPolicy: corev1.PullNever, Command: []string{"/strike", "/manager"},
+			Name: "strike", Image: testImage, ImagePullPolicy: corev1.PullNever, Command: []string{"/strike", "/manager"},
 			SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(0))},
 		}},
 	}

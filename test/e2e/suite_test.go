@@ -3,16 +3,16 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package e2e_test installs the operator into a cluster as users do, and looks at its tokens from within
-// pods. make test-e2e brings such a cluster, or takes the one of E2E_KUBECONFIG, whose nodes have the
-// images and reach this machine at E2E_ADDRESS.
+// Package e2e_test installs the operator into a cluster as users do, takes it away again, upgrades it, and
+// looks at its tokens from within pods. make test-e2e brings such a cluster, or takes the one of
+// E2E_KUBECONFIG, whose nodes have the images, reach this machine at E2E_ADDRESS and pull from its port
+// 5000 without TLS.
 package e2e_test
 
 import (
 	"cmp"
 	"net/url"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -24,6 +24,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -32,11 +33,14 @@ import (
 	"tokenrequest.dev/operator/test/stssim"
 )
 
-const image = "tokenrequest-e2e:latest"
+const testImage = "tokenrequest-e2e:latest"
 
 var (
-	config  *rest.Config
-	cluster operator.Cluster
+	kubeconfig string
+	config     *rest.Config
+	cluster    operator.Cluster
+	// address is this machine's, as pods and nodes see it.
+	address string
 	sim     *stssim.Server
 )
 
@@ -47,9 +51,9 @@ func TestE2E(t *testing.T) {
 	RunSpecs(t, "test/e2e")
 }
 
-var _ = BeforeSuite(func(ctx SpecContext) {
+var _ = BeforeSuite(func() {
 	log.SetLogger(GinkgoLogr)
-	kubeconfig := os.Getenv("E2E_KUBECONFIG")
+	kubeconfig = os.Getenv("E2E_KUBECONFIG")
 	Expect(kubeconfig).NotTo(BeEmpty(), "E2E_KUBECONFIG names no cluster; make test-e2e brings one")
 	var err error
 	config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -60,20 +64,14 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	cluster.API, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	deploy := exec.CommandContext(ctx, "make", "-C", "../..", "deploy")
-	deploy.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
-	deploy.Stdout, deploy.Stderr = GinkgoWriter, GinkgoWriter
-	Expect(deploy.Run()).To(Succeed())
-	Eventually(rolledOut).WithContext(ctx).Should(BeTrue())
-
 	// The API server's address is this machine's in the cluster that make brings.
 	server, err := url.Parse(config.Host)
 	Expect(err).NotTo(HaveOccurred())
-	address := cmp.Or(os.Getenv("E2E_ADDRESS"), server.Hostname())
+	address = cmp.Or(os.Getenv("E2E_ADDRESS"), server.Hostname())
 	sim, err = stssim.Start(stssim.Options{Listen: address + ":0", Hosts: []string{address}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)
-}, NodeTimeout(5*time.Minute))
+})
 
 var theOperator = client.ObjectKey{Namespace: operator.Namespace, Name: "tokenrequest-operator"}
 
@@ -81,9 +79,9 @@ var theOperator = client.ObjectKey{Namespace: operator.Namespace, Name: "tokenre
 func rolledOut(ctx SpecContext) (bool, error) {
 	var deployment appsv1.Deployment
 	err := cluster.API.Get(ctx, theOperator, &deployment)
-	status := deployment.Status
-	return status.ObservedGeneration == deployment.Generation && status.UpdatedReplicas == 1 &&
-		status.Replicas == 1 && status.AvailableReplicas == 1, err
+	status, wanted := deployment.Status, ptr.Deref(deployment.Spec.Replicas, 1)
+	return status.ObservedGeneration == deployment.Generation && status.UpdatedReplicas == wanted &&
+		status.Replicas == wanted && status.AvailableReplicas == wanted, err
 }
 
 // operatorPods are the operator's pods, with those that are about to end.

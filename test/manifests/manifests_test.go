@@ -324,9 +324,13 @@ type installation struct {
 
 func start(t *testing.T) installation {
 	t.Helper()
-	assets := cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), filepath.FromSlash("../../bin/controlplane"))
-	c, kubeconfig := startAPIServer(t, assets)
-	return installation{Client: c, binary: filepath.Join(assets, "kubectl"), kubeconfig: kubeconfig}
+	c, kubeconfig := startAPIServer(t, assets())
+	return installation{Client: c, binary: filepath.Join(assets(), "kubectl"), kubeconfig: kubeconfig}
+}
+
+// assets is the folder with the programs of a control plane.
+func assets() string {
+	return cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), filepath.FromSlash("../../bin/controlplane"))
 }
 
 // apply applies a kustomization as users do. Not even a warning is fine.

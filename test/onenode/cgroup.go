@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -25,10 +26,8 @@ const (
 // controller.
 func makeCgroup() error {
 	if unifiedCgroups() {
-		// kubelet takes a cgroup for missing while it lacks a controller.
-		err := os.WriteFile(filepath.Join(cgroups, "cgroup.subtree_control"), []byte("+cpu +cpuset +memory +pids"), 0o644)
-		if err != nil {
-			return fmt.Errorf("handing controllers to cgroups: %w", err)
+		if err := delegate(cgroups); err != nil {
+			return err
 		}
 	}
 	dirs, err := podCgroups()
@@ -38,6 +37,59 @@ func makeCgroup() error {
 	for _, dir := range dirs {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("making a cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// unifiedControllers are those that kubelet uses; it takes a cgroup for missing while that lacks one of
+// them which the machine has.
+var unifiedControllers = []string{"cpu", "cpuset", "hugetlb", "memory", "pids"}
+
+// delegate hands the controllers of version 2 to the cgroups below the topmost. Within a container that
+// is not the machine's own: it has processes, and one with processes hands nothing down
+// (https://docs.kernel.org/admin-guide/cgroup-v2.html#no-internal-process-constraint). So these move
+// aside first.
+func delegate(top string) error {
+	has, err := os.ReadFile(filepath.Join(top, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("finding the cgroup controllers: %w", err)
+	}
+	var wanted []string
+	for name := range strings.FieldsSeq(string(has)) {
+		if slices.Contains(unifiedControllers, name) {
+			wanted = append(wanted, "+"+name)
+		}
+	}
+	hand := func() error {
+		return os.WriteFile(filepath.Join(top, "cgroup.subtree_control"), []byte(strings.Join(wanted, " ")), 0o644)
+	}
+	err = hand()
+	if errors.Is(err, syscall.EBUSY) {
+		if err = moveAside(top); err == nil {
+			err = hand()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("handing controllers to cgroups: %w", err)
+	}
+	return nil
+}
+
+// moveAside moves the processes of the topmost cgroup into one of their own, where they stay.
+func moveAside(top string) error {
+	aside := filepath.Join(top, "init")
+	if err := os.Mkdir(aside, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	processes, err := os.ReadFile(filepath.Join(top, "cgroup.procs"))
+	if err != nil {
+		return err
+	}
+	for process := range strings.FieldsSeq(string(processes)) {
+		err := os.WriteFile(filepath.Join(aside, "cgroup.procs"), []byte(process), 0o644)
+		if err != nil && !errors.Is(err, syscall.ESRCH) { // or it has ended
+			return err
 		}
 	}
 	return nil
@@ -82,6 +134,19 @@ func unifiedCgroups() bool {
 
 // podCgroups are the directories of the pods' cgroup, whether they are there or not.
 func podCgroups() ([]string, error) {
+	hierarchies, err := cgroupHierarchies()
+	if err != nil {
+		return nil, err
+	}
+	dirs := make([]string, 0, len(hierarchies))
+	for _, hierarchy := range hierarchies {
+		dirs = append(dirs, filepath.Join(hierarchy, podCgroup))
+	}
+	return dirs, nil
+}
+
+// cgroupHierarchies are where cgroups are mounted.
+func cgroupHierarchies() ([]string, error) {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
 		return nil, fmt.Errorf("finding the cgroup hierarchies: %w", err)
@@ -90,7 +155,7 @@ func podCgroups() ([]string, error) {
 	for line := range bytes.Lines(mounts) {
 		fields := strings.Fields(string(line)) // device, directory, type, ...
 		if strings.HasPrefix(fields[2], "cgroup") && strings.HasPrefix(fields[1], cgroups) {
-			dirs = append(dirs, filepath.Join(fields[1], podCgroup))
+			dirs = append(dirs, fields[1])
 		}
 	}
 	return dirs, nil

@@ -81,7 +81,7 @@ func (c *cluster) up(ctx context.Context, images []string) error {
 
 // prepare writes all that the programs read, and makes what they need of this machine.
 func (c *cluster) prepare(images []string) error {
-	for _, dir := range []string{pkiDir, logsDir, imagesDir, "etcd", "run", "lib", "log", "cni"} {
+	for _, dir := range []string{pkiDir, logsDir, imagesDir, "etcd", "run", "lib", "log", "cni", filepath.Join(registriesDir, registryHost)} {
 		if err := os.MkdirAll(c.path(dir), 0o755); err != nil {
 			return fmt.Errorf("making the state directory: %w", err)
 		}

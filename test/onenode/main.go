@@ -10,8 +10,8 @@
 // are folders of the state directory. Three things are left to remove: that directory, a network bridge
 // and a cgroup.
 //
-// Nothing is pulled from a registry: images are made of static binaries that lie here. There is no
-// kube-proxy and no DNS. Pods reach the API server, whose Service address the bridge has, this machine
+// Images are made of static binaries that lie here. What a test wants to pull comes from a registry
+// without TLS on port 5000 of the API server's address. There is no kube-proxy and no DNS. Pods reach the API server, whose Service address the bridge has, this machine
 // and each other.
 package main
 
@@ -31,6 +31,8 @@ const usage = `onenode is a Kubernetes cluster of one node on this machine, for 
       starts it, with an image of the first binary for each further argument
   onenode [-state dir] down
       takes it down and removes all that it left
+  onenode check
+      tells whether this machine can carry it, and what it lacks
 
 Flags:
 `
@@ -64,10 +66,18 @@ func run(args []string) error {
 		return c.up(ctx, flags.Args()[1:])
 	case "down":
 		return c.down()
+	case "check":
+		if err := check(); err != nil {
+			return fmt.Errorf("this machine can't carry a node:\n%w", err)
+		}
+		fmt.Println("This machine can carry a node.")
+		return nil
+	case tryCommand:
+		return tryMounts()
 	case initCommand:
 		return c.init()
 	default:
 		flags.Usage()
-		return fmt.Errorf("%q is neither up nor down", flags.Arg(0))
+		return fmt.Errorf("%q is neither up, down nor check", flags.Arg(0))
 	}
 }

@@ -13,12 +13,15 @@ import (
 	"path/filepath"
 	"slices"
 	"text/template"
+
+	"tokenrequest.dev/operator/test/onenode/image"
 )
 
 const (
 	runtimeConfigFile = "containerd.toml"
 	kubeletConfigFile = "kubelet.yaml"
 	resolverFile      = "resolv.conf"
+	registriesDir     = "registries"
 	pauseImage        = "onenode/pause:latest"
 )
 
@@ -40,7 +43,16 @@ const runtimeConfig = `version = 2
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{{.Plugins}}"
   conf_dir = "{{.Network}}"
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{{.Registries}}"
 `
+
+// registryHost is where a test may have a registry on this machine, and registryConfig tells containerd
+// that it has no TLS.
+const (
+	registryHost   = serviceAddress + ":5000"
+	registryConfig = `[host."http://` + registryHost + `"]` + "\n"
+)
 
 // kubeletConfig shortens how long a changed Secret takes into a volume, sixty to ninety seconds by
 // default, so that tests see many changes. It asks for nothing that outlives the cluster, such as
@@ -74,13 +86,15 @@ func (c *cluster) writeNodeConfig() error {
 	}
 	values := map[string]string{
 		"Address": nodeAddress, "CA": c.certificate("ca"), "Cgroup": podCgroup, "Network": c.path("cni"), "Pause": pauseImage,
-		"Plugins": plugins, "Resolver": c.path(resolverFile), "Socket": runtimeSocket, "VolumePlugins": volumePlugins,
+		"Plugins": plugins, "Registries": c.path(registriesDir), "Resolver": c.path(resolverFile), "Socket": runtimeSocket, "VolumePlugins": volumePlugins,
 	}
 	for file, text := range map[string]string{
 		runtimeConfigFile: runtimeConfig,
 		kubeletConfigFile: kubeletConfig,
 		"cni/10.conflist": pluginNetwork,
 		resolverFile:      "", // there is no DNS
+
+		filepath.Join(registriesDir, registryHost, "hosts.toml"): registryConfig,
 	} {
 		parsed, err := template.New(file).Option("missingkey=error").Parse(text)
 		if err != nil {
@@ -92,6 +106,28 @@ func (c *cluster) writeNodeConfig() error {
 		}
 		if err := os.WriteFile(c.path(file), out.Bytes(), 0o644); err != nil {
 			return fmt.Errorf("configuring the node: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeImages writes the archives of the images and of the one that holds a pod's namespaces.
+func (c *cluster) writeImages(texts []string) error {
+	images := []image.Image{{Name: pauseImage, User: "65535", Binaries: []string{filepath.Join(c.programs, "pause")}}}
+	for _, text := range texts {
+		parsed, err := image.Parse(text)
+		if err != nil {
+			return err
+		}
+		images = append(images, parsed)
+	}
+	for i, one := range images {
+		archive, err := one.Archive()
+		if err != nil {
+			return fmt.Errorf("making image %s: %w", one.Name, err)
+		}
+		if err := os.WriteFile(c.path(imagesDir, fmt.Sprintf("%d.tar", i)), archive, 0o644); err != nil {
+			return fmt.Errorf("writing image %s: %w", one.Name, err)
 		}
 	}
 	return nil
@@ -109,20 +145,29 @@ func pluginDir() (string, error) {
 	return pluginDirs[i], nil
 }
 
+// nodePackage is a package of the distribution.
+type nodePackage struct {
+	name string
+	is   func() error // nil if it is installed
+}
+
+// nodePackages are what a node needs of the distribution.
+func nodePackages() []nodePackage {
+	return []nodePackage{
+		{"containerd", inPath("containerd", "ctr")},
+		{"runc", inPath("runc")},
+		{"iproute2", inPath("ip")},
+		{"mount", inPath("mount")},
+		{"containernetworking-plugins", func() error { _, err := pluginDir(); return err }},
+	}
+}
+
 // installNode installs the distribution's container runtime, where it is missing.
 func installNode(ctx context.Context) error {
 	var packages []string
-	for _, part := range []struct {
-		is  func() error
-		pkg string
-	}{
-		{inPath("containerd", "ctr"), "containerd"},
-		{inPath("runc"), "runc"},
-		{inPath("ip"), "iproute2"},
-		{func() error { _, err := pluginDir(); return err }, "containernetworking-plugins"},
-	} {
+	for _, part := range nodePackages() {
 		if part.is() != nil {
-			packages = append(packages, part.pkg)
+			packages = append(packages, part.name)
 		}
 	}
 	if len(packages) == 0 {

@@ -1,7 +1,7 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package image_test
 
 import (
 	"archive/tar"
@@ -16,16 +16,18 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tokenrequest.dev/operator/test/onenode/image"
 )
 
-func TestParseImage(t *testing.T) {
-	got, err := parseImage("operator:latest=65532:/bin/manager,/bin/reader")
-	want := image{"operator:latest", "65532", []string{"/bin/manager", "/bin/reader"}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(image{})); err != nil || diff != "" {
+func TestParse(t *testing.T) {
+	got, err := image.Parse("operator:latest=65532:/bin/manager,/bin/reader")
+	want := image.Image{Name: "operator:latest", User: "65532", Binaries: []string{"/bin/manager", "/bin/reader"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v, (-want +got):\n%s", err, diff)
 	}
 	for _, text := range []string{"", "operator:latest", "operator=1:/manager", "operator:latest=/manager", "operator:latest=1:manager"} {
-		if got, err := parseImage(text); err == nil {
+		if got, err := image.Parse(text); err == nil {
 			t.Errorf("%q is taken for %v", text, got)
 		}
 	}
@@ -36,7 +38,7 @@ func TestArchive(t *testing.T) {
 	if err := os.WriteFile(binary, []byte("a program"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := image{"operator:latest", "65532", []string{binary}}.archive()
+	archive, err := image.Image{Name: "operator:latest", User: "65532", Binaries: []string{binary}}.Archive()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,9 @@ build() {
 	(cd "$place/src" && sha256sum bin/manager bin/linux-*/manager dist/image.tar dist/sbom.cdx.json)
 }
 
-mkdir -p "$temp/first" "$temp/the second place"
+mkdir -p "$temp/first" "$temp/second-place"
 build "$temp/first" >"$temp/first.sums"
-GOCACHE=$temp/cache build "$temp/the second place" >"$temp/second.sums"
+GOCACHE=$temp/cache build "$temp/second-place" >"$temp/second.sums"
 if ! diff "$temp/first.sums" "$temp/second.sums"; then
 	echo 'The two builds differ.' >&2
 	exit 1

@@ -191,6 +191,16 @@ soak: controlplane _race-note ## Soak the operator for SOAK (5m) in failing call
 soak-stall: controlplane ## Keep OBJECTS (5000) requests with tokens of LIFE (15m) for SOAK (5m) or longer, and print who was overdue.
 	SOAK=$(SOAK) OBJECTS=$(OBJECTS) LIFE=$(LIFE) go test -v -count=1 -timeout 0 ./test/stall -ginkgo.timeout 24h -ginkgo.focus 'Many requests'
 
+# Never under the race detector. PROFILE=1 adds profiles of processor and memory.
+.PHONY: bench
+bench: controlplane ## Measure the operator against a floor (20 minutes; SCENARIO=burst1000,idle for some) into bin/bench.
+	mkdir -p bin/bench
+	BENCH=$(CURDIR)/bin/bench SCENARIO=$(SCENARIO) PROFILE=$(PROFILE) go test -count=1 -timeout 0 ./test/bench -ginkgo.timeout 24h
+
+.PHONY: bench-smoke
+bench-smoke: controlplane ## Run a small form of the benchmark, which judges counts and no times.
+	go test -count=1 ./test/bench
+
 # Without a bound, minimizing one input may take the whole time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s).

@@ -41,7 +41,7 @@ func TestFlags(t *testing.T) {
 		c := Config{
 			OperatorNamespace: "tokenrequest-system", LeaderElect: true, MetricsBindAddress: ":8443",
 			Lease:                  Lease{Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 800 * time.Millisecond},
-			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16, MetricsPerObject: 1000,
+			HealthProbeBindAddress: ":8081", PprofBindAddress: "0", MaxConcurrentReconciles: 16, MetricsPerObject: 1000,
 		}
 		change(&c)
 		return c
@@ -61,6 +61,7 @@ func TestFlags(t *testing.T) {
 			})},
 		"metrics may be turned off":                      {"", []string{"--metrics-bind-address=0"}, with(func(c *Config) { c.MetricsBindAddress = "0" })},
 		"probes may be turned off":                       {"", []string{"--health-probe-bind-address", "0"}, with(func(c *Config) { c.HealthProbeBindAddress = "0" })},
+		"profiles are served to this host":               {"", []string{"--pprof-bind-address=127.0.0.1:6060"}, with(func(c *Config) { c.PprofBindAddress = "127.0.0.1:6060" })},
 		"namespaces are separated by commas":             {"", []string{"--watch-namespaces=a,b"}, with(func(c *Config) { c.WatchNamespaces = []string{"a", "b"} })},
 		"blanks and empty items don't count":             {"", []string{"--watch-namespaces= a , ,b,"}, with(func(c *Config) { c.WatchNamespaces = []string{"a", "b"} })},
 		"an empty list is none":                          {"", []string{"--watch-namespaces="}, with(func(*Config) {})},
@@ -122,6 +123,8 @@ func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 		"a leader that outlives its lease": {"--leader-elect-lease-duration=10s",
 			"--leader-elect-lease-duration is 10s: it has to be more than --leader-elect-renew-deadline, which is 10s"},
 		"fewer than no metrics": {"--metrics-per-object=-1", "--metrics-per-object is -1: 0 turns them off"},
+		"profiles for others":   {"--pprof-bind-address=:6060", "--pprof-bind-address is :6060: profiles show what is in memory, so give it a loopback address such as 127.0.0.1:6060"},
+		"profiles at a name":    {"--pprof-bind-address=localhost:6060", "--pprof-bind-address is localhost:6060: profiles show what is in memory, so give it a loopback address such as 127.0.0.1:6060"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +144,7 @@ func TestTheFlagsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"allow-loopback-authorities", "allowed-hosts", "denied-cidrs", "health-probe-bind-address", "leader-elect",
 		"leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
-		"max-concurrent-reconciles", "metrics-bind-address", "metrics-per-object", "operator-namespace", "require-allowed-hosts", "version", "watch-namespaces",
+		"max-concurrent-reconciles", "metrics-bind-address", "metrics-per-object", "operator-namespace", "pprof-bind-address", "require-allowed-hosts", "version", "watch-namespaces",
 	}
 	var c Config
 	flags := flag.NewFlagSet("operator", flag.ContinueOnError)

@@ -98,6 +98,7 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 		RetryPeriod:                         &c.Lease.RetryPeriod,
 
 		HealthProbeBindAddress:  c.HealthProbeBindAddress,
+		PprofBindAddress:        c.PprofBindAddress,
 		Metrics:                 metricsOptions(c),
 		GracefulShutdownTimeout: new(shutdownTimeout),
 	})

@@ -138,6 +138,21 @@ test-coverage: ## Hold the statement coverage of the decisions' packages at 95 %
 soak: controlplane _race-note ## Soak the operator for SOAK (5m) in failing calls and kills, and print what a reader saw.
 	SOAK=$(SOAK) SEED=$(SEED) go test -v -count=1 -timeout 0 $(RACE) ./test/soak -ginkgo.timeout 24h
 
+# The operator is built without the race detector, here and in the small form that is among the tests.
+.PHONY: bench
+bench: controlplane ## Measure the operator (SCENARIO=burst1000,... for some; PROFILE=1 for profiles) into bin/bench.
+	rm -rf bin/bench && mkdir -p bin/bench
+	BENCH=$(CURDIR)/bin/bench SCENARIO=$(SCENARIO) PROFILE=$(PROFILE) \
+		go test -v -count=1 -timeout 0 ./test/bench -ginkgo.timeout 24h
+
+.PHONY: bench-smoke
+bench-smoke: controlplane ## Run the benchmark's small form, which judges counts and no times.
+	go test -v -count=1 -timeout 15m ./test/bench
+
+.PHONY: bench-record
+bench-record: ## Keep the last run of the benchmark in docs/benchmarks.
+	cp bin/bench/report.json bin/bench/report.md bin/bench/*.svg docs/benchmarks/
+
 # Without a bound, minimizing one input may take the whole time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s).

@@ -27,6 +27,8 @@ type Config struct {
 	MetricsBindAddress string
 	// HealthProbeBindAddress serves /healthz and /readyz; "0" turns it off.
 	HealthProbeBindAddress string
+	// PprofBindAddress serves profiles of the operator itself, to this host alone; "0" turns them off.
+	PprofBindAddress string
 	// WatchNamespaces are the namespaces that the operator serves; empty means all.
 	WatchNamespaces []string
 	// MaxConcurrentReconciles is the number of workers. They never wait for an STS.
@@ -58,6 +60,8 @@ func (c *Config) BindFlags(flags *flag.FlagSet) {
 		"The address of the metrics, served over TLS to those whom the cluster allows to read them; 0 turns them off.")
 	flags.StringVar(&c.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"The address of /healthz and /readyz; 0 turns them off.")
+	flags.StringVar(&c.PprofBindAddress, "pprof-bind-address", "0",
+		"The loopback address of /debug/pprof, such as 127.0.0.1:6060; 0 turns it off.")
 	flags.Var((*stringList)(&c.WatchNamespaces), "watch-namespaces",
 		"The namespaces to serve, separated by commas; empty means all. ClusterTokenIssuers are served with all alone.")
 	flags.IntVar(&c.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultWorkers,
@@ -90,7 +94,20 @@ func (c *Config) validate() error {
 	if c.MaxConcurrentReconciles < 1 {
 		return fmt.Errorf("--max-concurrent-reconciles is %d: at least one worker is needed", c.MaxConcurrentReconciles)
 	}
+	if !loopback(c.PprofBindAddress) {
+		return fmt.Errorf("--pprof-bind-address is %s: profiles show what is in memory, so give it a loopback address such as 127.0.0.1:6060", c.PprofBindAddress)
+	}
 	return nil
+}
+
+// loopback says that nobody beyond this host can reach what is served at the address. A name is refused:
+// what it resolves to is somebody else's say.
+func loopback(address string) bool {
+	if address == "0" {
+		return true
+	}
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback()
 }
 
 // stringList is a flag of values separated by commas. Said twice, it holds the values of both, as

@@ -39,7 +39,7 @@ func TestFlags(t *testing.T) {
 	with := func(change func(*Config)) Config {
 		c := Config{
 			OperatorNamespace: "tokenrequest-system", LeaderElect: true, MetricsBindAddress: ":8443",
-			HealthProbeBindAddress: ":8081", MaxConcurrentReconciles: 16,
+			HealthProbeBindAddress: ":8081", PprofBindAddress: "0", MaxConcurrentReconciles: 16,
 		}
 		change(&c)
 		return c
@@ -55,6 +55,7 @@ func TestFlags(t *testing.T) {
 		"a single replica may do without the lease":      {"", []string{"--leader-elect=false"}, with(func(c *Config) { c.LeaderElect = false })},
 		"metrics may be turned off":                      {"", []string{"--metrics-bind-address=0"}, with(func(c *Config) { c.MetricsBindAddress = "0" })},
 		"probes may be turned off":                       {"", []string{"--health-probe-bind-address", "0"}, with(func(c *Config) { c.HealthProbeBindAddress = "0" })},
+		"profiles are served to this host":               {"", []string{"--pprof-bind-address=127.0.0.1:6060"}, with(func(c *Config) { c.PprofBindAddress = "127.0.0.1:6060" })},
 		"namespaces are separated by commas":             {"", []string{"--watch-namespaces=a,b"}, with(func(c *Config) { c.WatchNamespaces = []string{"a", "b"} })},
 		"blanks and empty items don't count":             {"", []string{"--watch-namespaces= a , ,b,"}, with(func(c *Config) { c.WatchNamespaces = []string{"a", "b"} })},
 		"an empty list is none":                          {"", []string{"--watch-namespaces="}, with(func(*Config) {})},
@@ -106,9 +107,11 @@ func TestFlagsThatAreRefused(t *testing.T) {
 // Settings with which the operator would start and do nothing are told before anything is connected.
 func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 	tests := map[string]struct{ arg, want string }{
-		"no namespace":     {"--operator-namespace=", "--operator-namespace is empty: name the namespace that the operator runs in"},
-		"no workers":       {"--max-concurrent-reconciles=0", "--max-concurrent-reconciles is 0: at least one worker is needed"},
-		"negative workers": {"--max-concurrent-reconciles=-1", "--max-concurrent-reconciles is -1: at least one worker is needed"},
+		"no namespace":        {"--operator-namespace=", "--operator-namespace is empty: name the namespace that the operator runs in"},
+		"no workers":          {"--max-concurrent-reconciles=0", "--max-concurrent-reconciles is 0: at least one worker is needed"},
+		"negative workers":    {"--max-concurrent-reconciles=-1", "--max-concurrent-reconciles is -1: at least one worker is needed"},
+		"profiles for others": {"--pprof-bind-address=:6060", "--pprof-bind-address is :6060: profiles show what is in memory, so give it a loopback address such as 127.0.0.1:6060"},
+		"profiles at a name":  {"--pprof-bind-address=localhost:6060", "--pprof-bind-address is localhost:6060: profiles show what is in memory, so give it a loopback address such as 127.0.0.1:6060"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +130,7 @@ func TestRunRefusesWhatItCannotWorkWith(t *testing.T) {
 func TestTheFlagsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
 		"allow-loopback-authorities", "allowed-hosts", "denied-cidrs", "health-probe-bind-address", "leader-elect",
-		"max-concurrent-reconciles", "metrics-bind-address", "operator-namespace", "require-allowed-hosts", "watch-namespaces",
+		"max-concurrent-reconciles", "metrics-bind-address", "operator-namespace", "pprof-bind-address", "require-allowed-hosts", "watch-namespaces",
 	}
 	var c Config
 	flags := flag.NewFlagSet("operator", flag.ContinueOnError)

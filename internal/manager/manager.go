@@ -95,6 +95,7 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 		LeaderElectionResourceLockInterface: lock,
 
 		HealthProbeBindAddress:  c.HealthProbeBindAddress,
+		PprofBindAddress:        c.PprofBindAddress,
 		Metrics:                 metricsOptions(c),
 		GracefulShutdownTimeout: new(shutdownTimeout),
 	})

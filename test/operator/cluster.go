@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -60,19 +61,16 @@ type Option func(*Cluster, *envtest.Environment)
 func StartCluster(ctx context.Context, options ...Option) *Cluster {
 	ginkgo.GinkgoHelper()
 	c := &Cluster{}
-	root := moduleRoot(ctx)
-	var err error
-	// Built where its go.mod is, so that a suite in a module of its own tests what users get.
-	c.binary, err = gexec.Build("tokenrequest.dev/operator/cmd", append([]string{"-C", root}, buildFlags()...)...)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
-
 	log.SetLogger(ginkgo.GinkgoLogr)
-	c.config = filepath.Join(root, "config")
+	c.config = filepath.Join(moduleRoot(ctx), "config")
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(c.config, "crd/bases")}, ErrorIfCRDPathMissing: true}
 	for _, option := range options {
 		option(c, environment)
 	}
+	if c.binary == "" {
+		c.binary = Build(ctx, buildFlags()...)
+	}
+	var err error
 	c.admin, err = environment.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(environment.Stop)
@@ -94,6 +92,36 @@ func StartCluster(ctx context.Context, options ...Option) *Cluster {
 	c.kubeconfig = c.logIn(ctx)
 	c.scraper = c.admitScraper(ctx)
 	return c
+}
+
+// Build builds the operator with further flags of `go build`, and returns the binary's path. It goes with
+// the suite.
+func Build(ctx context.Context, flags ...string) string {
+	ginkgo.GinkgoHelper()
+	// Built where its go.mod is, so that a suite in a module of its own tests what users get.
+	binary, err := gexec.Build("tokenrequest.dev/operator/cmd", append([]string{"-C", moduleRoot(ctx)}, flags...)...)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
+	return binary
+}
+
+// Binary has a Cluster run what Build has built, in place of a build of its own.
+func Binary(path string) Option {
+	return func(c *Cluster, _ *envtest.Environment) { c.binary = path }
+}
+
+// Admin is an administrator's login, without a limit on its rate.
+func (c *Cluster) Admin() *rest.Config { return rest.CopyConfig(c.admin) }
+
+// Reach has the operator call the API server at another address, that of a proxy, from its next run on.
+func (c *Cluster) Reach(address string) {
+	ginkgo.GinkgoHelper()
+	login, err := clientcmd.LoadFromFile(c.kubeconfig)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	for _, cluster := range login.Clusters {
+		cluster.Server = "https://" + address
+	}
+	gomega.Expect(clientcmd.WriteToFile(*login, c.kubeconfig)).To(gomega.Succeed())
 }
 
 // moduleRoot is the folder of the operator's go.mod, wherever below it the suite runs.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -86,16 +87,37 @@ func (r *Run) families(ctx context.Context) (map[string]*dto.MetricFamily, error
 	return parse(text)
 }
 
+// Asked is a kind of request to the API server. A subresource is "" for the object itself.
+type Asked struct{ Verb, Resource, Subresource string }
+
+// writing are the verbs of the API server's metrics that change something.
+var writing = []string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}
+
+// Writes says that it changes something.
+func (a Asked) Writes() bool { return slices.Contains(writing, a.Verb) }
+
+// Traffic counts, from the API server's own metrics, the requests of each kind that it has served to
+// anybody since it started.
+func (c *Cluster) Traffic(ctx context.Context) map[Asked]float64 {
+	ginkgo.GinkgoHelper()
+	families, err := parse(string(raw(ctx, c.admin, "/metrics")))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	traffic := map[Asked]float64{}
+	for _, metric := range families["apiserver_request_total"].GetMetric() {
+		has := labels(metric)
+		traffic[Asked{has["verb"], has["resource"], has["subresource"]}] += metric.GetCounter().GetValue()
+	}
+	return traffic
+}
+
 // Writes counts, from the API server's own metrics, the writes to resources such as "secrets" that it
 // has served to anybody since it started.
 func (c *Cluster) Writes(ctx context.Context, resources ...string) float64 {
 	ginkgo.GinkgoHelper()
-	families, err := parse(string(raw(ctx, c.admin, "/metrics")))
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	var total float64
-	for _, resource := range resources {
-		for _, verb := range []string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"} {
-			total += sum(families["apiserver_request_total"], map[string]string{"resource": resource, "verb": verb})
+	for asked, n := range c.Traffic(ctx) {
+		if asked.Writes() && slices.Contains(resources, asked.Resource) {
+			total += n
 		}
 	}
 	return total
@@ -121,11 +143,16 @@ func sum(family *dto.MetricFamily, match map[string]string) (total float64) {
 	return total
 }
 
-func labelled(metric *dto.Metric, match map[string]string) bool {
+func labels(metric *dto.Metric) map[string]string {
 	has := map[string]string{}
 	for _, pair := range metric.GetLabel() {
 		has[pair.GetName()] = pair.GetValue()
 	}
+	return has
+}
+
+func labelled(metric *dto.Metric, match map[string]string) bool {
+	has := labels(metric)
 	for name, value := range match {
 		if has[name] != value {
 			return false

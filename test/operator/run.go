@@ -43,7 +43,7 @@ func (c *Cluster) RunSilently(flags ...string) *Run {
 
 func (c *Cluster) run(log io.Writer, flags []string) *Run {
 	ginkgo.GinkgoHelper()
-	r := &Run{scraper: c.scraper, metrics: freePort(), probes: freePort()}
+	r := &Run{scraper: c.scraper, metrics: FreePort(), probes: FreePort()}
 	command := exec.Command(c.binary, append([]string{
 		"--kubeconfig", c.kubeconfig, "--operator-namespace", Namespace, "--allow-loopback-authorities",
 		"--metrics-bind-address", r.metrics, "--health-probe-bind-address", r.probes, "--zap-log-level", "debug",
@@ -57,8 +57,8 @@ func (c *Cluster) run(log io.Writer, flags []string) *Run {
 	return r
 }
 
-// freePort is an address on which nobody listens now.
-func freePort() string {
+// FreePort is an address on which nobody listens now.
+func FreePort() string {
 	ginkgo.GinkgoHelper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
@@ -79,6 +79,9 @@ func (r *Run) Stop() {
 	r.session.Signal(syscall.SIGTERM)
 	gomega.Eventually(r.session).Should(gexec.Exit(0))
 }
+
+// PID is the number of the process.
+func (r *Run) PID() int { return r.session.Command.Process.Pid }
 
 // Running reports that the run hasn't ended.
 func (r *Run) Running() bool { return r.session.ExitCode() == -1 }

@@ -1,0 +1,74 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bench_test
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"tokenrequest.dev/operator/test/bench/report"
+)
+
+// burst creates n TokenRequests as fast as the API server takes them. Time runs from before the first is
+// sent until the last is seen to be ready, so that it holds their creation, which the floor has behind it.
+func burst(n int) scenario {
+	of := scenario{
+		name:  fmt.Sprintf("burst%d", n),
+		about: fmt.Sprintf("%d new TokenRequests at once, each with a token of its own", n),
+		goals: []report.Goal{
+			{Figure: "writesPerObject", Bound: 2, Counted: true},
+			{Figure: "stsCalls", Bound: float64(n), Exactly: true, Counted: true},
+		},
+	}
+	if n >= 1000 {
+		of.goals = append(of.goals, report.Goal{Figure: "ratio", Bound: 1.3}, report.Goal{Figure: "cpuMillisPerObject", Bound: 2})
+	}
+	if n >= 10000 {
+		of.goals = append(of.goals, report.Goal{Figure: "rssMiB", Bound: 100})
+	}
+	of.run = func(ctx SpecContext, s *stage) report.Figures {
+		admin := s.cluster.Admin()
+		before := s.floor(ctx, admin, n)
+		f := s.burst(ctx, n, time.Duration(seconds(before)*float64(time.Second)))
+		after := s.floor(ctx, admin, n)
+		s.series = append(s.series, report.Series{Name: "floor, before", At: before}, report.Series{Name: "floor, after", At: after})
+		f["floorBeforeSeconds"], f["floorAfterSeconds"] = seconds(before), seconds(after)
+		f["floorSeconds"] = (seconds(before) + seconds(after)) / 2
+		f["ratio"] = f["wallSeconds"] / f["floorSeconds"]
+		return f
+	}
+	return of
+}
+
+// burst measures a burst of n, and stops the operator. A profile covers as much of it as is expected.
+func (s *stage) burst(ctx SpecContext, n int, expected time.Duration) report.Figures {
+	GinkgoHelper()
+	p := s.start(ctx)
+	s.settle(ctx, p)
+	f := report.Figures{}
+	f["rssEmptyMiB"], _ = p.rss()
+	list := s.requests(ctx, "burst", n)
+	w := s.watch(ctx)
+
+	m := s.measure(ctx, p)
+	finish := p.profile(ctx, s.scenario, expected)
+	f["createSeconds"] = s.create(ctx, w, list).Seconds()
+	w.awaitReady(ctx)
+	f["cpuMillisPerObject"] = m.spent().Seconds() * 1000 / float64(n)
+	finish()
+
+	ready := w.readiness(m.start)
+	s.series = append(s.series, report.Series{Name: "operator", At: ready})
+	f["wallSeconds"], f["p99ReadySeconds"] = seconds(ready), p99(w.waits())
+	s.settle(ctx, p)
+	u := m.usage(ctx)
+	f["stsCalls"] = float64(u.calls)
+	u.perObject(f, n)
+	f["rssSettledMiB"], f["rssMiB"] = p.rss()
+	p.Stop()
+	tell("  burst of %d: %.1f s", n, f["wallSeconds"])
+	return f
+}

@@ -38,6 +38,14 @@ func scenarios() []scenario {
 		restart(1000),
 		restart(10000),
 		sameToken(1000),
+		readyAmongIdle(10000, 200),
+		steadyRefresh(10000),
+		rotation(1000),
+		outage(10000),
+		storm429(1000, 20*time.Second),
+		foreign(30000, 1),
+		foreign(30000, 32),
+		slowAPI(1000, 100*time.Millisecond),
 		idle(1000, time.Minute),
 	}
 }
@@ -48,6 +56,8 @@ func small() []scenario {
 		burst(100),
 		restart(100),
 		sameToken(100),
+		rotation(100),
+		storm429(100, 5*time.Second),
 		idle(100, 10*time.Second),
 	}
 }

@@ -37,6 +37,7 @@ type sight struct {
 	renewed []renewal
 
 	conditions []metav1.Condition
+	isReady    chan struct{} // closed when it is, the first time
 }
 
 // renewal is a token that took the place of another.
@@ -72,7 +73,7 @@ func (s *stage) watch(ctx SpecContext) *watcher {
 func (w *watcher) expect(r *stsv1alpha1.TokenRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen[client.ObjectKeyFromObject(r)] = &sight{created: time.Now()}
+	w.seen[client.ObjectKeyFromObject(r)] = &sight{isReady: make(chan struct{}), created: time.Now()}
 }
 
 func (w *watcher) see(r *stsv1alpha1.TokenRequest, at time.Time) {
@@ -86,6 +87,7 @@ func (w *watcher) see(r *stsv1alpha1.TokenRequest, at time.Time) {
 	s.issued = meta.IsStatusConditionTrue(r.Status.Conditions, stsv1alpha1.ConditionIssued)
 	if s.ready.IsZero() && meta.IsStatusConditionTrue(r.Status.Conditions, stsv1alpha1.ConditionReady) {
 		s.ready = at
+		close(s.isReady)
 	}
 	if r.Status.Token == nil {
 		return
@@ -113,6 +115,26 @@ func (w *watcher) count(such func(*sight) bool) int {
 func (w *watcher) awaitReady(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func() int { return w.count(func(s *sight) bool { return s.ready.IsZero() }) }).WithContext(ctx).Should(BeZero(), w.unready)
+}
+
+// awaitReadyNow returns as soon as one is ready.
+func (w *watcher) awaitReadyNow(ctx context.Context, r *stsv1alpha1.TokenRequest) {
+	GinkgoHelper()
+	w.mu.Lock()
+	ready := w.seen[client.ObjectKeyFromObject(r)].isReady
+	w.mu.Unlock()
+	Eventually(ready).WithContext(ctx).WithPolling(5*time.Millisecond).Should(BeClosed(), w.unready)
+}
+
+// renewals are all tokens that took the place of another.
+func (w *watcher) renewals() []renewal {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []renewal
+	for _, s := range w.seen {
+		list = append(list, s.renewed...)
+	}
+	return list
 }
 
 // unready is what is said of one that should be ready, to begin a search with.

@@ -191,15 +191,20 @@ soak: controlplane _race-note ## Soak the operator for SOAK (5m) in failing call
 soak-stall: controlplane ## Keep OBJECTS (5000) requests with tokens of LIFE (15m) for SOAK (5m) or longer, and print who was overdue.
 	SOAK=$(SOAK) OBJECTS=$(OBJECTS) LIFE=$(LIFE) go test -v -count=1 -timeout 0 ./test/stall -ginkgo.timeout 24h -ginkgo.focus 'Many requests'
 
-# Never under the race detector. PROFILE=1 adds profiles of processor and memory.
+# The operator is built without the race detector, here and in the small form that is among the tests.
 .PHONY: bench
-bench: controlplane ## Measure the operator against a floor (20 minutes; SCENARIO=burst1000,idle for some) into bin/bench.
-	mkdir -p bin/bench
-	BENCH=$(CURDIR)/bin/bench SCENARIO=$(SCENARIO) PROFILE=$(PROFILE) go test -count=1 -timeout 0 ./test/bench -ginkgo.timeout 24h
+bench: controlplane ## Measure the operator (SCENARIO=burst1000,... for some; PROFILE=1 for profiles) into bin/bench.
+	rm -rf bin/bench && mkdir -p bin/bench
+	BENCH=$(CURDIR)/bin/bench SCENARIO=$(SCENARIO) PROFILE=$(PROFILE) \
+		go test -v -count=1 -timeout 0 ./test/bench -ginkgo.timeout 24h
 
 .PHONY: bench-smoke
-bench-smoke: controlplane ## Run a small form of the benchmark, which judges counts and no times.
-	go test -count=1 ./test/bench
+bench-smoke: controlplane ## Run the benchmark's small form, which judges counts and no times.
+	go test -v -count=1 -timeout 15m ./test/bench
+
+.PHONY: bench-record
+bench-record: ## Keep the last run of the benchmark in docs/benchmarks.
+	cp bin/bench/report.json bin/bench/report.md bin/bench/*.svg docs/benchmarks/
 
 # Without a bound, minimizing one input may take the whole time.
 .PHONY: fuzz

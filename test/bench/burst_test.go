@@ -5,7 +5,6 @@ package bench_test
 
 import (
 	"fmt"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -32,7 +31,7 @@ func burst(n int) scenario {
 	of.run = func(ctx SpecContext, s *stage) report.Figures {
 		admin := s.cluster.Admin()
 		before := s.floor(ctx, admin, n)
-		f := s.burst(ctx, n, time.Duration(seconds(before)*float64(time.Second)))
+		f := s.burst(ctx, n)
 		after := s.floor(ctx, admin, n)
 		s.series = append(s.series, report.Series{Name: "floor, before", At: before}, report.Series{Name: "floor, after", At: after})
 		f["floorBeforeSeconds"], f["floorAfterSeconds"] = seconds(before), seconds(after)
@@ -43,8 +42,8 @@ func burst(n int) scenario {
 	return of
 }
 
-// burst measures a burst of n, and stops the operator. A profile covers as much of it as is expected.
-func (s *stage) burst(ctx SpecContext, n int, expected time.Duration) report.Figures {
+// burst measures a burst of n, and stops the operator.
+func (s *stage) burst(ctx SpecContext, n int) report.Figures {
 	GinkgoHelper()
 	p := s.start(ctx)
 	s.settle(ctx, p)
@@ -54,7 +53,7 @@ func (s *stage) burst(ctx SpecContext, n int, expected time.Duration) report.Fig
 	w := s.watch(ctx)
 
 	m := s.measure(ctx, p)
-	finish := p.profile(ctx, s.scenario, expected)
+	finish := p.profile(ctx, s.scenario)
 	f["createSeconds"] = s.create(ctx, w, list).Seconds()
 	w.awaitReady(ctx)
 	f["cpuMillisPerObject"] = m.spent().Seconds() * 1000 / float64(n)

@@ -26,10 +26,10 @@ func idle(n int, window time.Duration) scenario {
 			s.settle(ctx, p)
 			f := report.Figures{"objects": float64(n)}
 			_, f["rssEmptyMiB"] = p.rss()
-			s.populate(ctx, p, "idle", n)
+			s.settled(ctx, p, s.requests(ctx, "idle", n))
 
 			m := s.measure(ctx, p)
-			finish := p.profile(ctx, s.scenario, window)
+			finish := p.profile(ctx, s.scenario)
 			pause(ctx, window)
 			spent := m.spent()
 			finish()

@@ -70,22 +70,40 @@ func (p *process) memory(name string) float64 {
 }
 
 // profiled says that profiles are wanted.
-func profiled() bool { return os.Getenv("PROFILE") != "" }
+func profiled() bool { return os.Getenv("PROFILE") != "" && full() }
 
-// profile begins to write what the processor does for some time into a file of the report, if profiles are
-// wanted. What it returns waits for the end, and takes what is in memory then.
-func (p *process) profile(ctx context.Context, name string, length time.Duration) (finish func()) {
+// spell is how long one CPU profile is. Several make one for `go tool pprof`, so that what is measured may
+// take as long as it does.
+const spell = 3 * time.Second
+
+// profile begins to write what the processor does into files of the report, if profiles are wanted. What
+// it returns ends that, and takes what is in memory then.
+func (p *process) profile(ctx context.Context, name string) (finish func()) {
 	if !profiled() {
 		return func() {}
 	}
+	enough := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(length.Seconds()))), name+".cpu.pprof")
+		for i := 0; ; i++ {
+			if err := p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", int(spell.Seconds())), fmt.Sprintf("%s.cpu%03d.pprof", name, i)); err != nil {
+				done <- err
+				return
+			}
+			select {
+			case <-enough:
+				done <- nil
+				return
+			default:
+			}
+		}
 	}()
 	return func() {
 		GinkgoHelper()
+		close(enough)
 		Expect(<-done).To(Succeed())
 		Expect(p.fetch(ctx, "heap", name+".heap.pprof")).To(Succeed())
+		Expect(p.fetch(ctx, "allocs", name+".allocs.pprof")).To(Succeed())
 	}
 }
 

@@ -12,18 +12,6 @@ import (
 	"tokenrequest.dev/operator/test/bench/report"
 )
 
-// populate has n TokenRequests created and made ready by the operator.
-func (s *stage) populate(ctx SpecContext, p *process, prefix string, n int) {
-	GinkgoHelper()
-	list := s.requests(ctx, prefix, n)
-	w := s.watch(ctx)
-	start := time.Now()
-	s.create(ctx, w, list)
-	w.awaitReady(ctx)
-	s.settle(ctx, p)
-	tell("  %d are ready after %.1f s", n, time.Since(start).Seconds())
-}
-
 // restart stops the operator over n TokenRequests that are ready, and starts it again.
 func restart(n int) scenario {
 	of := scenario{
@@ -39,7 +27,7 @@ func restart(n int) scenario {
 	}
 	of.run = func(ctx SpecContext, s *stage) report.Figures {
 		p := s.start(ctx)
-		s.populate(ctx, p, "restart", n)
+		s.settled(ctx, p, s.requests(ctx, "restart", n))
 		p.Stop()
 
 		m := s.measure(ctx, nil)

@@ -45,8 +45,16 @@ func newStage(ctx SpecContext, of scenario) *stage {
 	s.sim, err = stssim.Start(stssim.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(s.sim.Close)
-	Expect(s.sim.AddRules(stssim.Rule{Name: "latency", Action: stssim.Action{Latency: stssim.Duration(latency)}})).To(Succeed())
+	s.answer(stssim.Action{})
 	return s
+}
+
+// answer has the STS answer in this way from now on, always after its latency.
+func (s *stage) answer(way stssim.Action) {
+	GinkgoHelper()
+	way.Latency = stssim.Duration(latency)
+	s.sim.ClearRules()
+	Expect(s.sim.AddRules(stssim.Rule{Name: "every call", Action: way})).To(Succeed())
 }
 
 // quickly has the API server delete what a floor leaves behind in seconds.
@@ -68,6 +76,39 @@ func (s *stage) start(ctx SpecContext) *process {
 	Eventually(func() error { return p.Probe(ctx, "/readyz") }).WithPolling(20 * time.Millisecond).Should(Succeed())
 	p.synced = time.Now()
 	return p
+}
+
+// register gives the clients of requests another secret beside their own, and tokens of another lifetime; zero is the
+// simulator's own.
+func (s *stage) register(list []*stsv1alpha1.TokenRequest, lifetime time.Duration, more ...stssim.Secret) {
+	GinkgoHelper()
+	for namespace := range namespaces(list) {
+		Expect(s.sim.PutClient(stssim.Client{
+			Tenant: namespace, ID: namespace, Lifetime: stssim.Duration(lifetime),
+			Secrets: append([]stssim.Secret{{Value: string(operator.Tenant{Namespace: namespace}.Credential().Data[operator.CredentialKey])}}, more...),
+		})).To(Succeed())
+	}
+}
+
+// namespaces are those of the requests.
+func namespaces(list []*stsv1alpha1.TokenRequest) map[string]bool {
+	set := map[string]bool{}
+	for _, r := range list {
+		set[r.Namespace] = true
+	}
+	return set
+}
+
+// peak is the most calls that arrived within a second.
+func peak(calls []stssim.Call) (most int) {
+	first := 0
+	for i, call := range calls {
+		for calls[first].At.Before(call.At.Add(-time.Second)) {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
 }
 
 // requests makes the namespaces for n TokenRequests, and returns them, not yet created. Each asks for a
@@ -135,6 +176,24 @@ func (s *stage) create(ctx SpecContext, w *watcher, list []*stsv1alpha1.TokenReq
 		return s.cluster.API.Create(ctx, r)
 	})
 	return time.Since(start)
+}
+
+// populate creates requests, and returns when the operator has made all of them ready.
+func (s *stage) populate(ctx SpecContext, list []*stsv1alpha1.TokenRequest) *watcher {
+	GinkgoHelper()
+	w := s.watch(ctx)
+	start := time.Now()
+	s.create(ctx, w, list)
+	w.awaitReady(ctx)
+	tell("  %d are ready after %.1f s", len(list), time.Since(start).Seconds())
+	return w
+}
+
+// settled populates, and waits until nothing is left to do.
+func (s *stage) settled(ctx SpecContext, p *process, list []*stsv1alpha1.TokenRequest) {
+	GinkgoHelper()
+	s.populate(ctx, list)
+	s.settle(ctx, p)
 }
 
 // settle returns when the operator has nothing left to do, and what it did has been written.

@@ -37,10 +37,15 @@ func scenarios() []scenario {
 		burst(10000),
 		restart(1000),
 		restart(10000),
-		among(10000, 200),
 		sameToken(1000),
+		readyAmongIdle(10000, 200),
+		steadyRefresh(10000),
+		rotation(1000),
+		outage(10000),
+		storm429(1000, 20*time.Second),
 		foreign(30000, 1),
 		foreign(30000, 32),
+		slowAPI(1000, 100*time.Millisecond),
 		idle(1000, time.Minute),
 	}
 }
@@ -50,9 +55,9 @@ func small() []scenario {
 	return []scenario{
 		burst(100),
 		restart(100),
-		among(100, 10),
 		sameToken(100),
-		foreign(100, 32),
+		rotation(100),
+		storm429(100, 5*time.Second),
 		idle(100, 10*time.Second),
 	}
 }

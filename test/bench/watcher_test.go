@@ -14,8 +14,9 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	toolscache "k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -31,29 +32,40 @@ type watcher struct {
 type sight struct {
 	created time.Time // just before it was sent
 	ready   time.Time // the first time
+	issued  bool      // its last attempt succeeded
+	token   stsv1alpha1.TokenStatus
+	renewed []renewal
 
 	conditions []metav1.Condition
+	isReady    chan struct{} // closed when it is, the first time
 }
 
-// watch begins to watch all TokenRequests, until the scenario ends.
+// renewal is a token that took the place of another.
+type renewal struct{ due, dead, issued, seen time.Time }
+
+// watch begins to watch all TokenRequests, until the scenario ends. An API server may end a watch at any
+// time, as it does while the CRD is new, so that an informer does it.
 func (s *stage) watch(ctx SpecContext) *watcher {
 	GinkgoHelper()
 	w := &watcher{seen: map[client.ObjectKey]*sight{}}
-	// An informer, since the API server ends a plain watch that is slow to take in what happens.
-	informers, err := cache.New(s.cluster.Admin(), cache.Options{Scheme: s.cluster.API.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
-	informer, err := informers.GetInformer(ctx, &stsv1alpha1.TokenRequest{}, cache.BlockUntilSynced(false))
-	Expect(err).NotTo(HaveOccurred())
-	see := func(o any) { w.see(o.(*stsv1alpha1.TokenRequest), time.Now()) }
-	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: see, UpdateFunc: func(_, o any) { see(o) }})
-	Expect(err).NotTo(HaveOccurred())
-	watching, stop := context.WithCancel(context.Background())
+	see := func(object any) { w.see(object.(*stsv1alpha1.TokenRequest), time.Now()) }
+	_, informer := cache.NewInformerWithOptions(cache.InformerOptions{
+		ObjectType: &stsv1alpha1.TokenRequest{},
+		ListerWatcher: &cache.ListWatch{
+			ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				list := &stsv1alpha1.TokenRequestList{}
+				return list, s.cluster.API.List(ctx, list, &client.ListOptions{Raw: &options})
+			},
+			WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+				return s.cluster.API.Watch(ctx, &stsv1alpha1.TokenRequestList{}, &client.ListOptions{Raw: &options})
+			},
+		},
+		Handler: cache.ResourceEventHandlerFuncs{AddFunc: see, UpdateFunc: func(_, now any) { see(now) }},
+	})
+	watching, stop := context.WithCancel(ctx)
 	DeferCleanup(stop)
-	go func() {
-		defer GinkgoRecover()
-		Expect(informers.Start(watching)).To(Succeed())
-	}()
-	Expect(informers.WaitForCacheSync(ctx)).To(BeTrue())
+	go informer.RunWithContext(watching)
+	Eventually(informer.HasSynced).WithContext(ctx).Should(BeTrue())
 	return w
 }
 
@@ -61,7 +73,7 @@ func (s *stage) watch(ctx SpecContext) *watcher {
 func (w *watcher) expect(r *stsv1alpha1.TokenRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen[client.ObjectKeyFromObject(r)] = &sight{created: time.Now()}
+	w.seen[client.ObjectKeyFromObject(r)] = &sight{isReady: make(chan struct{}), created: time.Now()}
 }
 
 func (w *watcher) see(r *stsv1alpha1.TokenRequest, at time.Time) {
@@ -72,9 +84,18 @@ func (w *watcher) see(r *stsv1alpha1.TokenRequest, at time.Time) {
 		return
 	}
 	s.conditions = r.Status.Conditions
+	s.issued = meta.IsStatusConditionTrue(r.Status.Conditions, stsv1alpha1.ConditionIssued)
 	if s.ready.IsZero() && meta.IsStatusConditionTrue(r.Status.Conditions, stsv1alpha1.ConditionReady) {
 		s.ready = at
+		close(s.isReady)
 	}
+	if r.Status.Token == nil {
+		return
+	}
+	if before := s.token; before.IssuedAt != nil && before.IssuedAt.Before(r.Status.Token.IssuedAt) {
+		s.renewed = append(s.renewed, renewal{before.RefreshAt.Time, before.ExpiresAt.Time, r.Status.Token.IssuedAt.Time, at})
+	}
+	s.token = *r.Status.Token
 }
 
 // count is how many of those that are expected are such.
@@ -94,6 +115,26 @@ func (w *watcher) count(such func(*sight) bool) int {
 func (w *watcher) awaitReady(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func() int { return w.count(func(s *sight) bool { return s.ready.IsZero() }) }).WithContext(ctx).Should(BeZero(), w.unready)
+}
+
+// awaitReadyNow returns as soon as one is ready.
+func (w *watcher) awaitReadyNow(ctx context.Context, r *stsv1alpha1.TokenRequest) {
+	GinkgoHelper()
+	w.mu.Lock()
+	ready := w.seen[client.ObjectKeyFromObject(r)].isReady
+	w.mu.Unlock()
+	Eventually(ready).WithContext(ctx).WithPolling(5*time.Millisecond).Should(BeClosed(), w.unready)
+}
+
+// renewals are all tokens that took the place of another.
+func (w *watcher) renewals() []renewal {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []renewal
+	for _, s := range w.seen {
+		list = append(list, s.renewed...)
+	}
+	return list
 }
 
 // unready is what is said of one that should be ready, to begin a search with.

@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -111,6 +112,17 @@ func Binary(path string) Option {
 
 // Admin is an administrator's login, without a limit on its rate.
 func (c *Cluster) Admin() *rest.Config { return rest.CopyConfig(c.admin) }
+
+// Reach has the operator call the API server at another address, that of a proxy, from its next run on.
+func (c *Cluster) Reach(address string) {
+	ginkgo.GinkgoHelper()
+	login, err := clientcmd.LoadFromFile(c.kubeconfig)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	for _, cluster := range login.Clusters {
+		cluster.Server = "https://" + address
+	}
+	gomega.Expect(clientcmd.WriteToFile(*login, c.kubeconfig)).To(gomega.Succeed())
+}
 
 // moduleRoot is the folder of the operator's go.mod, wherever below it the suite runs.
 func moduleRoot(ctx context.Context) string {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
+	"net/url"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -28,7 +28,9 @@ func slowAPI(n int, delay time.Duration) scenario {
 		},
 		run: func(ctx SpecContext, s *stage) report.Figures {
 			admin := s.cluster.Admin()
-			proxy := delaying(strings.TrimPrefix(admin.Host, "https://"), delay)
+			server, err := url.Parse(admin.Host)
+			Expect(err).NotTo(HaveOccurred())
+			proxy := delaying(server.Host, delay)
 			admin.Host = "https://" + proxy
 			s.cluster.Reach(proxy)
 			times := s.floor(ctx, admin, n)

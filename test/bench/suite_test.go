@@ -120,7 +120,8 @@ func tell(format string, arguments ...any) {
 	fmt.Fprintf(os.Stdout, "%6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, arguments...))
 }
 
-var _ = Describe("The operator", func() {
+// In the order of the table, and one that fails leaves the others their turn.
+var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 	for _, s := range chosen() {
 		It(s.name+": "+s.about, func(ctx SpecContext) {
 			entry := &report.Scenario{Name: s.name, About: s.about, Goals: s.goals}

@@ -75,6 +75,8 @@ func (s *stage) start(ctx SpecContext) *process {
 	p.Run = s.cluster.RunSilently(flags...)
 	Eventually(func() error { return p.Probe(ctx, "/readyz") }).WithPolling(20 * time.Millisecond).Should(Succeed())
 	p.synced = time.Now()
+	// Until then nothing is queued, and so nothing left to do.
+	Eventually(func() (float64, error) { return p.Sample(ctx, "leader_election_master_status", nil) }).WithContext(ctx).Should(BeEquivalentTo(1))
 	return p
 }
 

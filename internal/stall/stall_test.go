@@ -112,7 +112,13 @@ func TestNobodyIsJudgedBeforeTheStart(t *testing.T) {
 	if v := w.Judge(plans, at(time.Hour)); len(v.Stalled) > 0 || v.Worst != 0 {
 		t.Errorf("a replica that waits finds %v", v)
 	}
+	if w.Started() {
+		t.Error("a replica that waits says that it has begun")
+	}
 	w.Start(at(time.Hour))
+	if !w.Started() {
+		t.Error("a replica that has begun says that it waits")
+	}
 	if v := w.Judge(plans, at(time.Hour+time.Second)); len(v.Stalled) > 0 || v.Worst != time.Second {
 		t.Errorf("a replica that has just begun finds %v", v)
 	}

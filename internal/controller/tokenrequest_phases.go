@@ -166,16 +166,25 @@ func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
 }
 
 // ask has the STS asked, outside the workers. The answer wakes the request, and is collected then.
-func (r *Reconciler) ask(_ context.Context, a *attempt) (outcome, error) {
+func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
 	// Discovery, another call's trial and the token itself have each the time of one call.
 	timeout := 3 * a.timeout()
-	r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
+	var token *sts.Token
+	_, state := r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
 		Key:     a.flight(),
 		Domain:  a.domain(),
 		Waiter:  a.key(),
 		Timeout: timeout,
-		Do:      r.call(a),
+		Spared: func() bool {
+			var there bool
+			token, there = r.shelved(a)
+			return there
+		},
+		Do: r.call(a),
 	})
+	if state == flight.Spared {
+		return r.share(ctx, a, token)
+	}
 	return outcome{kind: pending, retry: a.now.Add(timeout + flightGrace)}, nil
 }
 

@@ -20,18 +20,29 @@ import (
 // that no other domain, credential or trust root ever shares one.
 type Shelf = flight.Shelf[string, *sts.Token]
 
-// reuse publishes a token that another request was given for the very same, where that is newer than
+// reuse publishes a token that another request was given for the very same.
+func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
+	token, there := r.shelved(a)
+	if !there {
+		return outcome{}, nil
+	}
+	return r.share(ctx, a, token)
+}
+
+// shelved is a token that another request was given for the very same, where that is newer than
 // what this one has ever had and not due itself. Who asks by annotation is given one of its own: he
 // may know that the one before was revoked. For the same reason somebody who deletes the Secret to
 // have another token doesn't get the old one again.
-func (r *Reconciler) reuse(ctx context.Context, a *attempt) (outcome, error) {
+func (r *Reconciler) shelved(a *attempt) (*sts.Token, bool) {
 	if a.chained() || a.forced() != "" {
-		return outcome{}, nil
+		return nil, false
 	}
 	token, there := r.Shelf.Get(a.domain(), a.flight(), a.now)
-	if !there || !a.welcomes(token) {
-		return outcome{}, nil
-	}
+	return token, there && a.welcomes(token)
+}
+
+// share publishes a token of another's.
+func (r *Reconciler) share(ctx context.Context, a *attempt, token *sts.Token) (outcome, error) {
 	o, err := r.publish(ctx, a, token)
 	if o.kind == issued {
 		o.called = false

@@ -4,12 +4,18 @@
 package controller
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/sts"
 )
 
@@ -59,5 +65,38 @@ func TestAReusedTokenIsNewerThanAnyBeforeAndNotDue(t *testing.T) {
 				t.Errorf("welcomes = %t, want %t", got, c.want)
 			}
 		})
+	}
+}
+
+// applied is a client that only counts what it applies.
+type applied struct {
+	client.Client
+	times int
+}
+
+func (c *applied) Apply(context.Context, runtime.ApplyConfiguration, ...client.ApplyOption) error {
+	c.times++
+	return nil
+}
+
+// The request looked at the shelf before the other's flight landed, and asks after it did.
+func TestATokenThatCameMeanwhileIsNotAskedForAgain(t *testing.T) {
+	secrets := &applied{}
+	r := &Reconciler{
+		Client: secrets, Shelf: flight.NewShelf[string, *sts.Token](1), Repairs: NewRepairs(),
+		Flights: flight.New[string, types.NamespacedName, Answer](flight.Limits{Total: 1, PerDomain: 1, Keep: time.Minute, Results: 1}, clock.RealClock{}, nil),
+	}
+	a := given(noToken)
+	token := &sts.Token{AccessToken: "t", TokenType: "Bearer", IssuedAt: noon, ExpiresAt: noon.Add(time.Hour), Lifetime: time.Hour}
+	r.Shelf.Put(a.domain(), a.flight(), token, token.ExpiresAt, noon)
+	o, err := r.ask(t.Context(), a)
+	if err != nil || o.kind != issued || o.called {
+		t.Errorf("ask has the outcome %+v, %v, want a token without a call", o, err)
+	}
+	if secrets.times != 1 || r.Shelf.Hits() != 1 {
+		t.Errorf("%d writes of the Secret and %d tokens reused, want one each", secrets.times, r.Shelf.Hits())
+	}
+	if queued := r.Flights.Stats().Domains; len(queued) != 0 {
+		t.Errorf("a call is queued: %v", queued)
 	}
 }

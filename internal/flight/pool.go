@@ -20,6 +20,8 @@ const (
 	Pending State = iota
 	// Done means that the result which came with it is the waiter's.
 	Done
+	// Spared means that the waiter needs no call any more, as Ask.Spared has said.
+	Spared
 )
 
 // Clock tells the time. The PassiveClock of k8s.io/utils/clock is one.
@@ -54,6 +56,12 @@ type Ask[K, W comparable, R any] struct {
 	// Timeout is the flight's deadline, counted from its start and not from the
 	// time in the queue. Zero or less is a deadline already passed.
 	Timeout time.Duration
+	// Spared, where it is set, says that the waiter has meanwhile come by what it would
+	// ask for. It is asked before a new flight is queued and must not use the pool.
+	// No flight for the key is under way then, so what the last of them left behind
+	// is there: one who looked just before it landed, and asks just after, would
+	// make its call once more.
+	Spared func() bool
 	// Do makes the call, on a goroutine of the pool. An ask that joins a flight
 	// shares the Do and the Timeout of the ask that began it. The context ends
 	// with the deadline or with the pool, never with the asking worker. A panic
@@ -106,7 +114,7 @@ func New[K, W comparable, R any](l Limits, clk Clock, wake func(W)) *Pool[K, W, 
 // Ask returns the result and Done when the waiter's flight for this key has
 // landed, again and again until Release. Otherwise it joins the flight that is
 // queued or under way for the key, or queues a new one, and returns the zero
-// result and Pending. Asking with another key than before abandons the former
+// result and Pending; or Spared, and nothing is queued. Asking with another key than before abandons the former
 // wait or result. Once Run has ended nothing starts any more and every answer
 // is Pending.
 func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
@@ -124,7 +132,10 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 		p.forget(w)
 	}
 	f, ok := p.flights[a.Key]
-	if !ok {
+	switch {
+	case !ok && a.Spared != nil && a.Spared():
+		return none, Spared
+	case !ok:
 		f = p.queue(a)
 	}
 	w := &wait[K, W, R]{key: a.Key, waiter: a.Waiter, domain: f.domain, flight: f}

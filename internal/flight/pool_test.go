@@ -193,6 +193,28 @@ func TestPoolDelivers(t *testing.T) {
 			h.wants(t, "w", "a/k", "token")
 			h.wantStarted(t, "a/k")
 		},
+		"one who has come by it meanwhile is spared the call": func(t *testing.T, h *harness) {
+			_, state := h.Ask(ask{Key: "a/k", Domain: "a", Waiter: "w", Timeout: time.Hour, Do: h.call("a/k"), Spared: func() bool { return true }})
+			synctest.Wait()
+			if state != flight.Spared {
+				t.Errorf("state %v, want spared", state)
+			}
+			h.wantStarted(t)
+			h.wantEmpty(t)
+		},
+		"one who hasn't makes it": func(t *testing.T, h *harness) {
+			h.Ask(ask{Key: "a/k", Domain: "a", Waiter: "w", Timeout: time.Hour, Do: h.call("a/k"), Spared: func() bool { return false }})
+			synctest.Wait()
+			h.lands("a/k", "token")
+			h.wants(t, "w", "a/k", "token")
+		},
+		"one who joins isn't asked whether he needs it": func(t *testing.T, h *harness) {
+			h.wants(t, "v", "a/k", "")
+			h.Ask(ask{Key: "a/k", Domain: "a", Waiter: "w", Timeout: time.Hour, Do: h.call("a/k"), Spared: func() bool { return true }})
+			h.lands("a/k", "token")
+			h.wants(t, "w", "a/k", "token")
+			h.wantStarted(t, "a/k")
+		},
 		"asking while the call is under way starts no second one": func(t *testing.T, h *harness) {
 			h.wants(t, "w", "a/k", "")
 			h.wants(t, "w", "a/k", "")

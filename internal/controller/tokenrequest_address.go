@@ -120,7 +120,7 @@ func noDeviceEndpoint(a *attempt) *credential.Problem {
 // server has put together from the secret that it was sent before.
 func (a *attempt) refuseQuoting(meta sts.Metadata) *oautherr.Error {
 	addresses := []string{meta.TokenEndpoint, meta.MTLSTokenEndpoint, meta.DeviceAuthorizationEndpoint, meta.MTLSDeviceAuthorizationEndpoint}
-	if slices.ContainsFunc(addresses, a.credential.Quoted) {
+	if slices.ContainsFunc(addresses, a.credential.Quotes()) {
 		return oautherr.Refused(oautherr.ReasonEndpointRefused, "an endpoint in the metadata quotes what was sent to be kept secret")
 	}
 	return nil

@@ -65,8 +65,8 @@ func (c *Credential) Redact(e *oautherr.Error) *oautherr.Error {
 	return e.Redact(c.hidden()...)
 }
 
-// Quoted says that a text holds one of the hidden values, or enough of one.
-func (c *Credential) Quoted(text string) bool { return oautherr.Quotes(text, c.hidden()...) }
+// Quotes returns what says that a text holds one of the hidden values, or enough of one.
+func (c *Credential) Quotes() func(text string) bool { return oautherr.Quotes(c.hidden()...) }
 
 func (c *Credential) hidden() []string {
 	values := make([]string, len(c.Hidden))

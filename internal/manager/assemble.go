@@ -85,7 +85,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 	reconciler := &controller.Reconciler{
 		Client:            mgr.GetClient(),
 		Live:              mgr.GetAPIReader(),
-		Credentials:       credential.Resolver{Reader: mgr.GetAPIReader(), Now: clk.Now, RequireAllowedHosts: c.RequireAllowedHosts},
+		Credentials:       credential.Resolver{Reader: credential.JoinReads(mgr.GetAPIReader()), Now: clk.Now, RequireAllowedHosts: c.RequireAllowedHosts},
 		STS:               metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:           flights,
 		Shelf:             flight.NewShelf[string, *sts.Token](shelfSize),

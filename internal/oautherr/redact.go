@@ -55,11 +55,14 @@ func (e *Error) Redact(secrets ...string) *Error {
 	return &clean
 }
 
-// Quotes reports that text holds one of the secrets, in one of the forms that
-// Redact knows, or fragment characters of it in a row.
-func Quotes(text string, secrets ...string) bool {
+// Quotes returns what reports that a text holds one of the secrets, in one of the
+// forms that Redact knows, or fragment characters of it in a row. To make the
+// forms costs more than to look for them, hence once for several texts.
+func Quotes(secrets ...string) func(text string) bool {
 	shapes := encodings(secrets)
-	return redact(text, shapes) != text || withoutFragments(text, shapes) != text
+	return func(text string) bool {
+		return redact(text, shapes) != text || withoutFragments(text, shapes) != text
+	}
 }
 
 // texts are the fields that hold what a token service wrote.
@@ -87,6 +90,9 @@ const fragment = 12
 
 // withoutFragments redacts every run of text that is made of fragments.
 func withoutFragments(text string, shapes []string) string {
+	if len(text) < fragment {
+		return text
+	}
 	found := map[string]bool{} // each fragment-sized piece of text, and whether a secret has it
 	for i := 0; i+fragment <= len(text); i++ {
 		found[text[i:i+fragment]] = false
@@ -182,7 +188,11 @@ func inBase64(secret string) []string {
 func inJSON(secret string) []string {
 	escaped, _ := json.Marshal(secret) // no string fails
 	full := string(escaped[1 : len(escaped)-1])
-	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(full)
-	dotNet := strings.NewReplacer(`\"`, `\u0022`, "&", `\u0026`, "'", `\u0027`, "+", `\u002B`, "<", `\u003C`, ">", `\u003E`, "`", `\u0060`)
+	plain := unescaped.Replace(full)
 	return []string{full, plain, strings.ReplaceAll(plain, "/", `\/`), dotNet.Replace(plain)}
 }
+
+var (
+	unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+	dotNet    = strings.NewReplacer(`\"`, `\u0022`, "&", `\u0026`, "'", `\u0027`, "+", `\u002B`, "<", `\u003C`, ">", `\u003E`, "`", `\u0060`)
+)

@@ -143,7 +143,7 @@ func TestRedactFindsPartsOfASecret(t *testing.T) {
 			if got := (&oautherr.Error{Description: test.text}).Redact(long).Description; got != test.want {
 				t.Errorf("Redact = %q, want %q", got, test.want)
 			}
-			if got := oautherr.Quotes(test.text, long); got != (test.text != test.want) {
+			if got := oautherr.Quotes(long)(test.text); got != (test.text != test.want) {
 				t.Errorf("Quotes = %t", got)
 			}
 		})

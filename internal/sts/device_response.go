@@ -42,14 +42,14 @@ func parseDeviceAuthorization(body []byte, sent time.Time, secrets ...string) (*
 	if !ok || !isVSCHAR(code, 1, maxDeviceCode) {
 		return nil, oautherr.Malformed("the body has no device_code of 1 to 65536 printable ASCII characters")
 	}
-	secrets = append(slices.Clone(secrets), code)
+	quotes := oautherr.Quotes(append(slices.Clone(secrets), code)...)
 	user, ok := answer.text("user_code")
-	if !ok || !isVSCHAR(user, 1, maxUserCode) || strings.TrimSpace(user) != user || oautherr.Quotes(user, secrets...) {
+	if !ok || !isVSCHAR(user, 1, maxUserCode) || strings.TrimSpace(user) != user || quotes(user) {
 		return nil, oautherr.Malformed("the body has no user_code of 1 to 64 printable ASCII characters")
 	}
-	at := answer.page("verification_uri", secrets)
+	at := answer.page("verification_uri", quotes)
 	if at == "" {
-		at = answer.page("verification_url", secrets)
+		at = answer.page("verification_url", quotes)
 	}
 	if at == "" {
 		return nil, oautherr.Malformed("the body has no verification_uri that is https:// with a host and without a user")
@@ -58,7 +58,7 @@ func parseDeviceAuthorization(body []byte, sent time.Time, secrets ...string) (*
 		DeviceCode:              Sensitive(code),
 		UserCode:                user,
 		VerificationURI:         at,
-		VerificationURIComplete: answer.page("verification_uri_complete", secrets),
+		VerificationURIComplete: answer.page("verification_uri_complete", quotes),
 		IssuedAt:                sent,
 		ExpiresAt:               sent.Add(cmp.Or(answer.seconds("expires_in"), defaultDeviceLife)),
 		Interval:                max(min(cmp.Or(answer.seconds("interval"), defaultInterval), maxInterval), minInterval),
@@ -66,9 +66,9 @@ func parseDeviceAuthorization(body []byte, sent time.Time, secrets ...string) (*
 }
 
 // page returns the member when it is a URL that a person may be sent to.
-func (o object) page(name string, secrets []string) string {
+func (o object) page(name string, quotes func(string) bool) string {
 	page, ok := o.text(name)
-	if !ok || !isPage(page) || oautherr.Quotes(page, secrets...) {
+	if !ok || !isPage(page) || quotes(page) {
 		return ""
 	}
 	return page

@@ -191,7 +191,7 @@ func FuzzDeviceAuthorization(f *testing.F) {
 			}
 		}
 		for _, text := range []string{got.UserCode, got.VerificationURI, got.VerificationURIComplete} {
-			if oautherr.Quotes(text, got.DeviceCode.Reveal(), "a-secret-of-the-request") {
+			if oautherr.Quotes(got.DeviceCode.Reveal(), "a-secret-of-the-request")(text) {
 				t.Errorf("%q quotes a secret", text)
 			}
 		}

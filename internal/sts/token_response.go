@@ -59,8 +59,8 @@ func parseToken(body []byte, sent time.Time, secrets ...string) (*Token, *oauthe
 		return nil, oautherr.Malformed("the body has no access_token of 1 to 262144 printable ASCII characters")
 	}
 	kind, ok := answer.text("token_type")
-	secrets = append(slices.Clone(secrets), answer.tokens()...)
-	if !ok || !isVSCHAR(kind, 1, maxTypeName) || strings.Contains(kind, " ") || oautherr.Quotes(kind, secrets...) {
+	quotes := oautherr.Quotes(append(slices.Clone(secrets), answer.tokens()...)...)
+	if !ok || !isVSCHAR(kind, 1, maxTypeName) || strings.Contains(kind, " ") || quotes(kind) {
 		return nil, oautherr.Malformed("the body has no token_type that is a word of printable ASCII characters")
 	}
 	token := &Token{
@@ -75,17 +75,17 @@ func parseToken(body []byte, sent time.Time, secrets ...string) (*Token, *oauthe
 	if idToken, ok := answer.text("id_token"); ok {
 		token.Identity = readIdentity(idToken)
 	}
-	token.describe(answer, secrets)
+	token.describe(answer, quotes)
 	token.expire(answer.seconds("expires_in"))
 	return token, nil
 }
 
 // describe takes over what the answer says of the token beside its type.
-func (t *Token) describe(answer object, secrets []string) {
-	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && !oautherr.Quotes(scope, secrets...) {
+func (t *Token) describe(answer object, quotes func(string) bool) {
+	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && !quotes(scope) {
 		t.Scope, t.ScopeSaid = scope, true
 	}
-	if issued, said := answer.text("issued_token_type"); said && isVSCHAR(issued, 1, maxTypeName) && !oautherr.Quotes(issued, secrets...) {
+	if issued, said := answer.text("issued_token_type"); said && isVSCHAR(issued, 1, maxTypeName) && !quotes(issued) {
 		t.IssuedTokenType = issued
 	}
 }

@@ -51,7 +51,7 @@ const (
 	connectTimeout   = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
 	idleTimeout      = 90 * time.Second
-	idlePerHost      = 8
+	idlePerHost      = 16 // as many calls as one client may have under way
 	idleInAll        = 64
 	maxHeader        = 64 << 10
 	// A peer that vanished without a word otherwise stays in the HTTP/2 pool and

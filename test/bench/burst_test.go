@@ -53,7 +53,7 @@ func (s *stage) burst(ctx SpecContext, n int) report.Figures {
 	w := s.watch(ctx)
 
 	m := s.measure(ctx, p)
-	finish := p.profile(ctx, s.scenario)
+	finish := s.profile(ctx, p)
 	f["createSeconds"] = s.create(ctx, w, list).Seconds()
 	w.awaitReady(ctx)
 	f["cpuMillisPerObject"] = m.spent().Seconds() * 1000 / float64(n)

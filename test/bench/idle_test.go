@@ -29,7 +29,7 @@ func idle(n int, window time.Duration) scenario {
 			s.settled(ctx, p, s.requests(ctx, "idle", n))
 
 			m := s.measure(ctx, p)
-			finish := p.profile(ctx, s.scenario)
+			finish := s.profile(ctx, p)
 			pause(ctx, window)
 			spent := m.spent()
 			finish()

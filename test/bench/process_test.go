@@ -4,12 +4,8 @@
 package bench_test
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -67,64 +63,4 @@ func (p *process) memory(name string) float64 {
 	}
 	Fail("/proc says nothing of " + name)
 	return 0
-}
-
-// profiled says that profiles are wanted.
-func profiled() bool { return os.Getenv("PROFILE") != "" && full() }
-
-// spell is how long one CPU profile is. Several make one for `go tool pprof`, so that what is measured may
-// take as long as it does.
-const spell = 3 * time.Second
-
-// profile begins to write what the processor does into files of the report, if profiles are wanted. What
-// it returns ends that, and takes what is in memory then.
-func (p *process) profile(ctx context.Context, name string) (finish func()) {
-	if !profiled() {
-		return func() {}
-	}
-	enough := make(chan struct{})
-	done := make(chan error, 1)
-	go func() {
-		for i := 0; ; i++ {
-			if err := p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", int(spell.Seconds())), fmt.Sprintf("%s.cpu%03d.pprof", name, i)); err != nil {
-				done <- err
-				return
-			}
-			select {
-			case <-enough:
-				done <- nil
-				return
-			default:
-			}
-		}
-	}()
-	return func() {
-		GinkgoHelper()
-		close(enough)
-		Expect(<-done).To(Succeed())
-		Expect(p.fetch(ctx, "heap", name+".heap.pprof")).To(Succeed())
-		Expect(p.fetch(ctx, "allocs", name+".allocs.pprof")).To(Succeed())
-	}
-}
-
-func (p *process) fetch(ctx context.Context, what, file string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.pprof+"/debug/pprof/"+what, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", what, response.Status)
-	}
-	into, err := os.Create(filepath.Join(os.Getenv("BENCH"), file))
-	if err != nil {
-		return err
-	}
-	defer into.Close()
-	_, err = io.Copy(into, response.Body)
-	return err
 }

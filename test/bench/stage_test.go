@@ -59,7 +59,8 @@ func (s *stage) answer(way stssim.Action) {
 
 // quickly has the API server delete what a floor leaves behind in seconds.
 func quickly(_ *operator.Cluster, environment *envtest.Environment) {
-	environment.ControlPlane.GetAPIServer().Configure().Set("delete-collection-workers", fmt.Sprint(writers))
+	server := environment.ControlPlane.GetAPIServer().Configure()
+	server.Set("delete-collection-workers", fmt.Sprint(writers))
 }
 
 // start runs the operator with its default flags, and returns when its caches have synced and it leads.

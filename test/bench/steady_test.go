@@ -38,7 +38,7 @@ func steadyRefresh(n int) scenario {
 			p := s.start(ctx)
 			w := s.populate(ctx, s.shortLived(ctx, n, lifetime, before))
 			m := s.measure(ctx, p)
-			finish := p.profile(ctx, s.scenario)
+			finish := s.profile(ctx, p)
 			pause(ctx, lifetime-before)
 			spent := m.spent()
 			u := m.usage(ctx)

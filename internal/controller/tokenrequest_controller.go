@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -149,10 +150,16 @@ func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.
 	return o.result(a, wake(a, o, status)), nil
 }
 
+// writeStatus patches what differs. Only the statuses are compared: the rest of a request, which is most
+// of it, would be written out twice to find that it is the same.
 func (r *Reconciler) writeStatus(ctx context.Context, a *attempt, status stsv1alpha1.TokenRequestStatus) error {
-	after := a.request.DeepCopy()
-	after.Status = status
-	if err := r.Client.Status().Patch(ctx, after, client.MergeFrom(a.request)); err != nil {
+	before, after := &stsv1alpha1.TokenRequest{Status: a.request.Status}, &stsv1alpha1.TokenRequest{Status: status}
+	patch, err := client.MergeFrom(before).Data(after)
+	if err != nil {
+		return fmt.Errorf("comparing the statuses of TokenRequest %s: %w", a.key(), err)
+	}
+	written := &stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Namespace: a.request.Namespace, Name: a.request.Name}}
+	if err := r.Client.Status().Patch(ctx, written, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("patching the status of TokenRequest %s: %w", a.key(), err)
 	}
 	return nil

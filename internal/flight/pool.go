@@ -160,6 +160,19 @@ func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
 	return none, Pending
 }
 
+// Landed returns the result that waits for the waiter, whatever key it asked with,
+// and whether there is one.
+func (p *Pool[K, W, R]) Landed(waiter W) (R, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire()
+	if w, ok := p.waits[waiter]; ok && w.state == Done {
+		return w.result, true
+	}
+	var none R
+	return none, false
+}
+
 // Withdraw takes back what the waiter asked, unless the call has started. It
 // returns whether there is a result for the waiter, or one to come.
 func (p *Pool[K, W, R]) Withdraw(waiter W) bool {

@@ -94,11 +94,16 @@ func withoutFragments(text string, shapes []string) string {
 		return text
 	}
 	found := map[string]bool{} // each fragment-sized piece of text, and whether a secret has it
+	var begins pairs           // how they begin: to rule out nearly all pieces of a secret costs no map
 	for i := 0; i+fragment <= len(text); i++ {
 		found[text[i:i+fragment]] = false
+		begins.add(text[i:])
 	}
 	for _, shape := range shapes {
 		for i := 0; i+fragment <= len(shape); i++ {
+			if !begins.have(shape[i:]) {
+				continue
+			}
 			if _, ok := found[shape[i:i+fragment]]; ok {
 				found[shape[i:i+fragment]] = true
 			}
@@ -122,6 +127,15 @@ func withoutFragments(text string, shapes []string) string {
 	return clean.String() + text[kept:]
 }
 
+// pairs is a set of the first two bytes of texts, one bit for each there may be.
+type pairs [1 << 16 / 64]uint64
+
+func (p *pairs) add(text string) { p[uint(text[0])<<2|uint(text[1])>>6] |= 1 << (text[1] & 63) }
+
+func (p *pairs) have(text string) bool {
+	return p[uint(text[0])<<2|uint(text[1])>>6]&(1<<(text[1]&63)) != 0
+}
+
 // withoutTail redacts the beginning of a secret that the bound of a field cut.
 func withoutTail(text string, shapes []string) string {
 	for _, shape := range shapes {
@@ -142,6 +156,10 @@ func encodings(secrets []string) []string {
 		if len(secret) < minSecret {
 			continue
 		}
+		if !special.MatchString(secret) { // each escape leaves it as it is
+			shapes = append(append(shapes, secret), inBase64(secret)...)
+			continue
+		}
 		query, path := url.QueryEscape(secret), url.PathEscape(secret)
 		shapes = append(shapes, secret,
 			strings.TrimSpace(secret), line(secret, len(secret)),
@@ -156,6 +174,10 @@ func encodings(secrets []string) []string {
 	})
 	return slices.Compact(shapes)
 }
+
+// special matches what isn't unreserved in a URL (RFC 3986 section 2.3), of which nothing is escaped in
+// a form, a page or JSON either.
+var special = regexp.MustCompile(`[^A-Za-z0-9._~-]`)
 
 var percentHex = regexp.MustCompile(`%[0-9A-F]{2}`)
 

@@ -40,9 +40,15 @@ type floor struct {
 	secrets map[string]string // by namespace
 }
 
+// floors are the times that the floor took, and what it takes to create the objects that it begins with.
+type floors struct {
+	served  []time.Duration
+	created time.Duration
+}
+
 // floor measures it for n objects, which are there before it begins and gone when it returns. The operator
 // must not run meanwhile.
-func (s *stage) floor(ctx SpecContext, admin *rest.Config, n int) []time.Duration {
+func (s *stage) floor(ctx SpecContext, admin *rest.Config, n int) floors {
 	GinkgoHelper()
 	s.floors++
 	f := newFloor(s.sim, admin)
@@ -50,7 +56,7 @@ func (s *stage) floor(ctx SpecContext, admin *rest.Config, n int) []time.Duratio
 	for _, r := range list {
 		f.secrets[r.Namespace] = string(operator.Tenant{Namespace: r.Namespace}.Credential().Data[operator.CredentialKey])
 	}
-	parallel(list, func(r *stsv1alpha1.TokenRequest) error { return s.cluster.API.Create(ctx, r) })
+	created := s.create(ctx, nil, list)
 
 	done := make(chan time.Duration, n)
 	start := time.Now()
@@ -64,14 +70,13 @@ func (s *stage) floor(ctx SpecContext, admin *rest.Config, n int) []time.Duratio
 		times = append(times, at)
 	}
 	slices.Sort(times)
-
 	for namespace := range f.secrets {
 		for _, kind := range []client.Object{&stsv1alpha1.TokenRequest{}, &corev1.Secret{}} {
 			Expect(s.cluster.API.DeleteAllOf(ctx, kind, client.InNamespace(namespace))).To(Succeed())
 		}
 	}
-	tell("  floor of %d: %.1f s", n, seconds(times))
-	return times
+	tell("  floor of %d: %.1f s, after %.1f s to create them", n, seconds(times), created.Seconds())
+	return floors{times, created}
 }
 
 func newFloor(sim *stssim.Server, admin *rest.Config) *floor {

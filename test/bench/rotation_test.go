@@ -57,7 +57,7 @@ func rotation(n int) scenario {
 			u = m.usage(ctx)
 			f["healthyCalls"], f["healthyWrites"] = float64(u.calls), u.writes()-own
 			p.Stop()
-			times := s.floor(ctx, s.cluster.Admin(), n)
+			times := s.floor(ctx, s.cluster.Admin(), n).served
 			f["floorSeconds"] = seconds(times)
 			f["ratio"] = f["wallSeconds"] / f["floorSeconds"]
 			return f

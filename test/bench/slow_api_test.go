@@ -33,7 +33,7 @@ func slowAPI(n int, delay time.Duration) scenario {
 			proxy := delaying(server.Host, delay)
 			admin.Host = "https://" + proxy
 			s.cluster.Reach(proxy)
-			times := s.floor(ctx, admin, n)
+			times := s.floor(ctx, admin, n).served
 			f := s.burst(ctx, n)
 			s.series = append(s.series, report.Series{Name: "floor", At: times})
 			f["floorSeconds"] = seconds(times)

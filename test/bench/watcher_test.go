@@ -69,8 +69,11 @@ func (s *stage) watch(ctx SpecContext) *watcher {
 	return w
 }
 
-// expect notes that a request is about to be created.
+// expect notes that a request is about to be created. Without a watcher nobody waits for it.
 func (w *watcher) expect(r *stsv1alpha1.TokenRequest) {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[client.ObjectKeyFromObject(r)] = &sight{isReady: make(chan struct{}), created: time.Now()}

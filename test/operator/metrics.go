@@ -119,6 +119,14 @@ func (c *Cluster) Traffic(ctx context.Context) map[Asked]float64 {
 	return traffic
 }
 
+// CPUSeconds is the processor time that the API server has used since it started, by its own account.
+func (c *Cluster) CPUSeconds(ctx context.Context) float64 {
+	ginkgo.GinkgoHelper()
+	families, err := parse(string(raw(ctx, c.admin, "/metrics")))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return sum(families["process_cpu_seconds_total"], nil)
+}
+
 // Writes counts, from the API server's own metrics, the writes to resources such as "secrets" that it
 // has served to anybody since it started.
 func (c *Cluster) Writes(ctx context.Context, resources ...string) float64 {

@@ -53,7 +53,7 @@ type Config struct {
 
 const (
 	defaultNamespace = "tokenrequest-system"
-	defaultWorkers   = 16
+	defaultWorkers   = 64
 	defaultPerObject = 1000
 )
 

@@ -93,8 +93,8 @@ func withoutFragments(text string, shapes []string) string {
 	if len(text) < fragment {
 		return text
 	}
-	found := map[string]bool{} // each fragment-sized piece of text, and whether a secret has it
-	var begins pairs           // how they begin: to rule out nearly all pieces of a secret costs no map
+	found := make(map[string]bool, len(text)) // each fragment-sized piece of text, and whether a secret has it
+	var begins pairs                          // how they begin: to rule out nearly all pieces of a secret costs no map
 	for i := 0; i+fragment <= len(text); i++ {
 		found[text[i:i+fragment]] = false
 		begins.add(text[i:])

@@ -341,6 +341,26 @@ func TestPoolAbandons(t *testing.T) {
 	}
 }
 
+func TestPoolTellsWhatHasLandedWhateverWasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, roomy())
+		landed := func(want string) {
+			t.Helper()
+			if got, there := h.Landed("first"); got.Text != want || there != (want != "") {
+				t.Errorf("%q has landed for the waiter: %t, want %q", got.Text, there, want)
+			}
+		}
+		landed("")
+		h.wants(t, "first", "a/k", "")
+		landed("")
+		h.lands("a/k", "token")
+		landed("token")
+		landed("token")
+		h.Release("first")
+		landed("")
+	})
+}
+
 func TestPoolWithdrawsWhatHasNotStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limits := roomy()

@@ -41,7 +41,7 @@ func TestFlags(t *testing.T) {
 		c := Config{
 			OperatorNamespace: "tokenrequest-system", LeaderElect: true, MetricsBindAddress: ":8443",
 			Lease:                  Lease{Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 800 * time.Millisecond},
-			HealthProbeBindAddress: ":8081", PprofBindAddress: "0", MaxConcurrentReconciles: 16, MetricsPerObject: 1000,
+			HealthProbeBindAddress: ":8081", PprofBindAddress: "0", MaxConcurrentReconciles: 64, MetricsPerObject: 1000,
 		}
 		change(&c)
 		return c

@@ -210,11 +210,7 @@ func inBase64(secret string) []string {
 func inJSON(secret string) []string {
 	escaped, _ := json.Marshal(secret) // no string fails
 	full := string(escaped[1 : len(escaped)-1])
-	plain := unescaped.Replace(full)
+	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(full)
+	dotNet := strings.NewReplacer(`\"`, `\u0022`, "&", `\u0026`, "'", `\u0027`, "+", `\u002B`, "<", `\u003C`, ">", `\u003E`, "`", `\u0060`)
 	return []string{full, plain, strings.ReplaceAll(plain, "/", `\/`), dotNet.Replace(plain)}
 }
-
-var (
-	unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
-	dotNet    = strings.NewReplacer(`\"`, `\u0022`, "&", `\u0026`, "'", `\u0027`, "+", `\u002B`, "<", `\u003C`, ">", `\u003E`, "`", `\u0060`)
-)

@@ -41,6 +41,7 @@ func restart(n int) scenario {
 			"cpuMillisPerObject": p.cpu().Seconds() * 1000 / float64(n),
 		}
 		s.settle(ctx, p)
+		s.profile(ctx, p)()
 		u := m.usage(ctx)
 		f["stsCalls"], f["writes"], f["readsPerObject"] = float64(u.calls), u.writes(), u.read/float64(n)
 		f["rssSettledMiB"], f["rssMiB"] = p.rss()

@@ -56,7 +56,7 @@ var values = map[string][]value{
 		{"        env:\n", argumentValues + "        env:\n        {{- with $.Values.env }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n"},
 		{"        image: tokenrequest-operator:latest\n        imagePullPolicy: IfNotPresent\n",
 			"        image: {{ include \"tokenrequest-operator.image\" $ | quote }}\n        imagePullPolicy: {{ $.Values.image.pullPolicy }}\n"},
-		{"          limits:\n            memory: 256Mi\n          requests:\n            cpu: 10m\n            memory: 64Mi\n",
+		{"          limits:\n            memory: 512Mi\n          requests:\n            cpu: 10m\n            memory: 64Mi\n",
 			"          {{- toYaml $.Values.resources | nindent 10 }}\n"},
 	},
 }

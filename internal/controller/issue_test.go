@@ -4,6 +4,7 @@
 package controller_test
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -117,6 +118,27 @@ var _ = Describe("Issuing a token", func() {
 		}).Should(Succeed())
 		awaitReady(now)
 		Expect(t.calls()).To(HaveLen(1))
+	})
+
+	// The place of a call is taken until its timeout: 16 of a dead service's had every other one of the namespace wait.
+	It("goes on while another token service of its namespace hangs", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		dead := must(stssim.Start(stssim.Options{}))
+		DeferCleanup(dead.Close)
+		Expect(dead.AddRules(stssim.Rule{Name: "hangs", Action: stssim.Action{Latency: stssim.Duration(time.Minute)}})).To(Succeed())
+		put(ctx, &corev1.ConfigMap{ObjectMeta: t.meta("dead-ca"), Data: map[string]string{"ca.crt": string(dead.CAPEM())}})
+		for n := range 20 {
+			create(ctx, t.request(fmt.Sprintf("dead-%d", n), func(r *stsv1alpha1.TokenRequest) {
+				r.Spec.Issuer.TokenEndpoint = stsv1alpha1.HTTPSURL(dead.EntraAuthority(t.directory) + "/oauth2/v2.0/token")
+				r.Spec.Issuer.TLS.CABundleRef.Name = "dead-ca"
+				r.Spec.Scopes = []stsv1alpha1.Scope{stsv1alpha1.Scope(fmt.Sprintf("https://api-%d.example/.default", n))}
+			}))
+		}
+		_, err := dead.WaitCalls(ctx, stssim.Filter{Kind: stssim.KindToken}, 16)
+		Expect(err).NotTo(HaveOccurred())
+
+		awaitReady(create(ctx, t.request("alive")))
+		Expect(dead.Calls(stssim.Filter{Kind: stssim.KindToken})).To(HaveLen(16))
 	})
 
 	It("has any number of identical requests share one call", func(ctx SpecContext) {

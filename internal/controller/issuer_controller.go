@@ -245,7 +245,7 @@ func (r *IssuerReconciler) discover(i issuer, c *credential.Credential) (Discove
 	}
 	timeout := 2 * timeoutOf(i.Issuer()) // there are two places where the document may be
 	r.Discoveries.Ask(flight.Ask[string, IssuerKey, Discovery]{
-		Key: call, Domain: key.realm(), Waiter: key, Timeout: timeout,
+		Key: call, Domain: key.realm(), Service: host(authority), Waiter: key, Timeout: timeout,
 		Do: func(ctx context.Context) Discovery {
 			found, e := r.STS.Discover(ctx, authority, c.Transport)
 			return Discovery{metadata: found, err: e}

@@ -85,32 +85,6 @@ func TestOnlyFailuresOfOneGateMakeARow(t *testing.T) {
 	}
 }
 
-// An answer to anything else than what the attempt would ask is left to whoever asks anew: that has to read
-// the credential as it is now.
-func TestAnAnswerIsTakenInWithTheCredentialThatItWasAskedWith(t *testing.T) {
-	asked := given()
-	answer := Answer{flight: asked.flight(), with: asked.credential}
-	for name, c := range map[string]struct {
-		answer Answer
-		change func(*attempt)
-		want   bool
-	}{
-		"the very same":       {answer, func(*attempt) {}, true},
-		"another spec":        {answer, func(a *attempt) { a.inputs = "v1:another" }, false},
-		"another issuer":      {answer, func(a *attempt) { a.realm = "cluster/contoso" }, false},
-		"a chain":             {answer, func(a *attempt) { a.request.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantRefreshToken} }, false},
-		"without credentials": {Answer{flight: asked.flight()}, func(*attempt) {}, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := given(c.change)
-			a.credential = nil
-			if got := a.takeOver(c.answer); got != c.want || (a.credential != nil) != c.want {
-				t.Errorf("taken over: %t with credential %v, want %t", got, a.credential, c.want)
-			}
-		})
-	}
-}
-
 func TestGatesOfTwoNamespacesNeverMeet(t *testing.T) {
 	mine, theirs := given(), given()
 	theirs.request.Namespace = "attacker"

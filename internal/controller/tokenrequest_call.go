@@ -40,9 +40,6 @@ type Answer struct {
 	polled bool
 	// again: the refresh token had left once before, and no answer to that was ever stored.
 	again bool
-	// flight and with are what was asked, and with which credential.
-	flight string
-	with   *credential.Credential
 }
 
 // timeout bounds one call to the STS.
@@ -56,50 +53,26 @@ func timeoutOf(issuer *stsv1alpha1.IssuerSpec) time.Duration {
 }
 
 // call is the call to the STS, as a closure over values: it runs outside the workers and must not
-// see the attempt change.
+// see the attempt change. It finds the endpoint, asks the gates once more, and has them remember what
+// comes of it before anybody else can ask.
 func (r *Reconciler) call(a *attempt) func(context.Context) Answer {
-	flown, key, with := *a, a.flight(), a.credential
+	flown := *a
 	return func(ctx context.Context) Answer {
-		answer := r.fly(ctx, &flown)
-		answer.flight, answer.with = key, with
+		if answer, done := r.discover(ctx, &flown); done {
+			return answer
+		}
+		// Once more: the gate may have shut while this call was queued or discovery was under way.
+		if v := r.enter(ctx, &flown); !v.Open {
+			return Answer{verdict: v, endpoint: flown.endpoint}
+		}
+		answer, ready := r.prepare(ctx, &flown)
+		if !ready {
+			r.Gates.Abandon(flown.gate())
+			return answer
+		}
+		r.exchange(ctx, &flown, &answer)
 		return answer
 	}
-}
-
-// fly finds the endpoint, asks the gates once more, and has them remember what comes of the call before
-// anybody else can ask.
-func (r *Reconciler) fly(ctx context.Context, a *attempt) Answer {
-	if answer, done := r.discover(ctx, a); done {
-		return answer
-	}
-	// Once more: the gate may have shut while this call was queued or discovery was under way.
-	if v := r.enter(ctx, a); !v.Open {
-		return Answer{verdict: v, endpoint: a.endpoint}
-	}
-	answer, ready := r.prepare(ctx, a)
-	if !ready {
-		r.Gates.Abandon(a.gate())
-		return answer
-	}
-	r.exchange(ctx, a, &answer)
-	return answer
-}
-
-// takeOver has the attempt go on with the credential that an answer was asked with, and says whether it
-// does: that answer is taken in for what it is, and nothing is read once more. Somebody who has changed
-// the credential meanwhile wakes the request again. A chain goes on with what was stored, as ever.
-func (a *attempt) takeOver(answer Answer) bool {
-	if answer.with == nil || a.chained() {
-		return false
-	}
-	asked := *a
-	asked.credential, asked.grant = answer.with, answer.with.Grant
-	asked.identify()
-	if asked.flight() != answer.flight {
-		return false
-	}
-	a.credential = answer.with
-	return true
 }
 
 // prepare does what has to be done before a call leaves, and only if it does: service-account tokens are

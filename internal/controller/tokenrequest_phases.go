@@ -139,13 +139,8 @@ func conflict(message string) outcome {
 	return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, message: message}
 }
 
-// resolve reads the credential, whose version says what this attempt is, unless the answer to a call
-// with it is there.
+// resolve reads the credential, whose version says what this attempt is.
 func (r *Reconciler) resolve(ctx context.Context, a *attempt) (outcome, error) {
-	if answer, landed := r.Flights.Landed(a.key()); landed && a.takeOver(answer) {
-		a.assertion = a.credential.FederatedAssertion(r.Minter)
-		return outcome{}, nil
-	}
 	c, problem, err := r.Credentials.Resolve(ctx, a.site, a.issuer, a.request.Spec.Grant)
 	switch {
 	case err != nil:
@@ -178,6 +173,7 @@ func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
 	_, state := r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
 		Key:     a.flight(),
 		Domain:  a.domain(),
+		Service: host(declaredBy(a.issuer)),
 		Waiter:  a.key(),
 		Timeout: timeout,
 		Spared: func() bool {

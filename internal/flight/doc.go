@@ -7,9 +7,9 @@
 // A caller says with [Pool.Ask] what it wants and gets an answer at once:
 // either the result, or [Pending], after which it goes on with other work and
 // is woken when there is something to collect. Identical asks share one
-// flight. The calls run in bounded numbers, per domain and in all, and domains
-// take turns, so that an endpoint that hangs until its deadline costs only the
-// slots of its own domain and never a worker.
+// flight. The calls run in bounded numbers, per service of a domain, per domain
+// and in all, and each of them takes turns with its like, so that an endpoint that
+// hangs until its deadline costs only slots of its own, and never a worker.
 //
 // A result belongs to those who waited for it. It stays theirs until they say
 // with [Pool.Release] that it is safely used, because the step after a call can

@@ -13,6 +13,7 @@ import (
 type flight[K, W comparable, R any] struct {
 	key     K
 	domain  *domain[K, W, R]
+	lane    *lane[K, W, R]
 	timeout time.Duration
 	do      func(context.Context) R
 	started bool
@@ -22,37 +23,57 @@ type flight[K, W comparable, R any] struct {
 // A domain holds what one tenant has queued and how much it has under way.
 type domain[K, W comparable, R any] struct {
 	name    string
-	queued  []*flight[K, W, R]
+	lanes   map[string]*lane[K, W, R]
+	turns   []*lane[K, W, R] // those that may start a flight, in turn
+	queued  int
 	running int
 	results int
 	ready   bool // stands in Pool.ready
 }
 
-// queue puts a new flight at the end of its domain's queue.
+// A lane is a domain's calls to one service.
+type lane[K, W comparable, R any] struct {
+	service string
+	queued  []*flight[K, W, R]
+	running int
+	ready   bool // stands in domain.turns
+}
+
+// queue puts a new flight at the end of its lane.
 func (p *Pool[K, W, R]) queue(a Ask[K, W, R]) *flight[K, W, R] {
 	d, ok := p.domains[a.Domain]
 	if !ok {
-		d = &domain[K, W, R]{name: a.Domain}
+		d = &domain[K, W, R]{name: a.Domain, lanes: map[string]*lane[K, W, R]{}}
 		p.domains[a.Domain] = d
 	}
-	f := &flight[K, W, R]{key: a.Key, domain: d, timeout: a.Timeout, do: a.Do}
-	d.queued = append(d.queued, f)
+	l, ok := d.lanes[a.Service]
+	if !ok {
+		l = &lane[K, W, R]{service: a.Service}
+		d.lanes[a.Service] = l
+	}
+	f := &flight[K, W, R]{key: a.Key, domain: d, lane: l, timeout: a.Timeout, do: a.Do}
+	l.queued = append(l.queued, f)
+	d.queued++
 	p.flights[a.Key] = f
-	p.line(d)
+	p.line(d, l)
 	return f
 }
 
-// line gives the domain its place among those that take turns, if it has a
-// flight that may start.
-func (p *Pool[K, W, R]) line(d *domain[K, W, R]) {
-	if d.ready || len(d.queued) == 0 || d.running >= p.limits.PerDomain {
-		return
+// line gives the lane its place among those of its domain that take turns, and
+// the domain its place among the domains, if they have a flight that may start.
+func (p *Pool[K, W, R]) line(d *domain[K, W, R], l *lane[K, W, R]) {
+	if !l.ready && len(l.queued) > 0 && l.running < p.limits.PerService {
+		l.ready = true
+		d.turns = append(d.turns, l)
 	}
-	d.ready = true
-	p.ready = append(p.ready, d)
+	if !d.ready && len(d.turns) > 0 && d.running < p.limits.PerDomain {
+		d.ready = true
+		p.ready = append(p.ready, d)
+	}
 }
 
-// start starts what the limits allow, one flight of each domain in turn.
+// start starts what the limits allow: one flight of each domain in turn, and of
+// a domain's lanes in turn.
 func (p *Pool[K, W, R]) start() {
 	if p.ctx == nil || p.ctx.Err() != nil {
 		return
@@ -61,14 +82,24 @@ func (p *Pool[K, W, R]) start() {
 		d := p.ready[0]
 		p.ready = slices.Delete(p.ready, 0, 1)
 		d.ready = false
-		f := d.queued[0]
-		d.queued = slices.Delete(d.queued, 0, 1)
+		l := d.turns[0]
+		d.turns = slices.Delete(d.turns, 0, 1)
+		l.ready = false
+		f := l.queued[0]
+		l.queued = slices.Delete(l.queued, 0, 1)
+		d.queued--
 		f.started = true
-		d.running++
-		p.running++
+		p.count(f, 1)
 		p.landed.Go(func() { p.fly(f) })
-		p.line(d)
+		p.line(d, l)
 	}
+}
+
+// count adds to what is under way.
+func (p *Pool[K, W, R]) count(f *flight[K, W, R], n int) {
+	p.running += n
+	f.domain.running += n
+	f.lane.running += n
 }
 
 // fly makes the call and wakes those who wait for it. The context is the
@@ -88,8 +119,7 @@ func (p *Pool[K, W, R]) land(f *flight[K, W, R], result R) []W {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire()
-	p.running--
-	f.domain.running--
+	p.count(f, -1)
 	if p.ctx.Err() != nil {
 		return nil
 	}
@@ -99,8 +129,8 @@ func (p *Pool[K, W, R]) land(f *flight[K, W, R], result R) []W {
 		p.keep(w, result)
 		woken = append(woken, w.waiter)
 	}
-	p.line(f.domain)
-	p.drop(f.domain)
+	p.line(f.domain, f.lane)
+	p.drop(f.domain, f.lane)
 	p.start()
 	return woken
 }
@@ -111,18 +141,27 @@ func (p *Pool[K, W, R]) abandon(f *flight[K, W, R]) {
 		return
 	}
 	delete(p.flights, f.key)
-	d := f.domain
-	d.queued = slices.DeleteFunc(d.queued, func(q *flight[K, W, R]) bool { return q == f })
-	if d.ready && len(d.queued) == 0 {
+	d, l := f.domain, f.lane
+	l.queued = slices.DeleteFunc(l.queued, func(q *flight[K, W, R]) bool { return q == f })
+	d.queued--
+	if l.ready && len(l.queued) == 0 {
+		l.ready = false
+		d.turns = slices.DeleteFunc(d.turns, func(t *lane[K, W, R]) bool { return t == l })
+	}
+	if d.ready && len(d.turns) == 0 {
 		d.ready = false
 		p.ready = slices.DeleteFunc(p.ready, func(r *domain[K, W, R]) bool { return r == d })
 	}
-	p.drop(d)
+	p.drop(d, l)
 }
 
-// drop forgets a domain that holds nothing any more.
-func (p *Pool[K, W, R]) drop(d *domain[K, W, R]) {
-	if len(d.queued) == 0 && d.running == 0 && d.results == 0 {
+// drop forgets a lane that holds nothing any more, and then its domain. A nil
+// lane is one that is gone already.
+func (p *Pool[K, W, R]) drop(d *domain[K, W, R], l *lane[K, W, R]) {
+	if l != nil && len(l.queued) == 0 && l.running == 0 {
+		delete(d.lanes, l.service)
+	}
+	if len(d.lanes) == 0 && d.results == 0 {
 		delete(p.domains, d.name)
 	}
 }

@@ -35,6 +35,8 @@ type Limits struct {
 	Total int
 	// PerDomain is the number of them that one domain may take.
 	PerDomain int
+	// PerService is the number of them that one domain may have with one service.
+	PerService int
 	// Keep is how long a result waits to be released. It is dropped at the
 	// first use of the pool after that, and the next Ask starts a new flight.
 	Keep time.Duration
@@ -51,6 +53,9 @@ type Ask[K, W comparable, R any] struct {
 	// Domain is the tenant whose slots the call takes and whose share of the
 	// results its own counts in.
 	Domain string
+	// Service is whom the call goes to. Those of one domain take turns, so that one
+	// that hangs costs the others of its domain nothing.
+	Service string
 	// Waiter is who gets the result. A waiter waits for one key at a time.
 	Waiter W
 	// Timeout is the flight's deadline, counted from its start and not from the
@@ -97,7 +102,7 @@ type Pool[K, W comparable, R any] struct {
 // New panics when a limit isn't positive: such a pool would wait for ever, or
 // ask for ever.
 func New[K, W comparable, R any](l Limits, clk Clock, wake func(W)) *Pool[K, W, R] {
-	if l.Total <= 0 || l.PerDomain <= 0 || l.Keep <= 0 || l.Results <= 0 {
+	if l.Total <= 0 || l.PerDomain <= 0 || l.PerService <= 0 || l.Keep <= 0 || l.Results <= 0 {
 		panic("flight: every limit must be positive")
 	}
 	return &Pool[K, W, R]{
@@ -158,19 +163,6 @@ func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
 	}
 	var none R
 	return none, Pending
-}
-
-// Landed returns the result that waits for the waiter, whatever key it asked with,
-// and whether there is one.
-func (p *Pool[K, W, R]) Landed(waiter W) (R, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.expire()
-	if w, ok := p.waits[waiter]; ok && w.state == Done {
-		return w.result, true
-	}
-	var none R
-	return none, false
 }
 
 // Withdraw takes back what the waiter asked, unless the call has started. It

@@ -58,7 +58,7 @@ type harness struct {
 }
 
 func roomy() flight.Limits {
-	return flight.Limits{Total: 100, PerDomain: 100, Keep: time.Minute, Results: 100}
+	return flight.Limits{Total: 100, PerDomain: 100, PerService: 100, Keep: time.Minute, Results: 100}
 }
 
 // idle returns a pool that doesn't run yet.
@@ -97,10 +97,14 @@ func (h *harness) run(t *testing.T) {
 }
 
 // asks makes one ask whose call hangs until the test lands it. The domain is
-// what stands before the slash of the key.
+// what stands before the slash of the key, and the service what stands before a second one.
 func (h *harness) asks(waiter, key string) (answer, flight.State) {
-	domain, _, _ := strings.Cut(key, "/")
-	r, s := h.Ask(ask{Key: key, Domain: domain, Waiter: waiter, Timeout: time.Hour, Do: h.call(key)})
+	domain, rest, _ := strings.Cut(key, "/")
+	service, _, several := strings.Cut(rest, "/")
+	if !several {
+		service = ""
+	}
+	r, s := h.Ask(ask{Key: key, Domain: domain, Service: service, Waiter: waiter, Timeout: time.Hour, Do: h.call(key)})
 	synctest.Wait()
 	return r, s
 }
@@ -341,26 +345,6 @@ func TestPoolAbandons(t *testing.T) {
 	}
 }
 
-func TestPoolTellsWhatHasLandedWhateverWasAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := running(t, roomy())
-		landed := func(want string) {
-			t.Helper()
-			if got, there := h.Landed("first"); got.Text != want || there != (want != "") {
-				t.Errorf("%q has landed for the waiter: %t, want %q", got.Text, there, want)
-			}
-		}
-		landed("")
-		h.wants(t, "first", "a/k", "")
-		landed("")
-		h.lands("a/k", "token")
-		landed("token")
-		landed("token")
-		h.Release("first")
-		landed("")
-	})
-}
-
 func TestPoolWithdrawsWhatHasNotStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limits := roomy()
@@ -389,14 +373,14 @@ func TestPoolWithdrawsWhatHasNotStarted(t *testing.T) {
 }
 
 func TestPoolBounds(t *testing.T) {
-	limits := func(total, perDomain int) flight.Limits {
-		return flight.Limits{Total: total, PerDomain: perDomain, Keep: time.Minute, Results: 100}
+	limits := func(total, perDomain, perService int) flight.Limits {
+		return flight.Limits{Total: total, PerDomain: perDomain, PerService: perService, Keep: time.Minute, Results: 100}
 	}
 	tests := map[string]struct {
 		limits flight.Limits
 		test   func(*testing.T, *harness)
 	}{
-		"a domain whose calls all hang costs another domain nothing": {limits(4, 2), func(t *testing.T, h *harness) {
+		"a domain whose calls all hang costs another domain nothing": {limits(4, 2, 2), func(t *testing.T, h *harness) {
 			for i := range 10 {
 				h.wants(t, fmt.Sprint("w", i), fmt.Sprint("dead/", i), "")
 			}
@@ -405,13 +389,49 @@ func TestPoolBounds(t *testing.T) {
 			h.lands("alive/k", "token")
 			h.wants(t, "w", "alive/k", "token")
 		}},
-		"no more calls run than the total": {limits(2, 2), func(t *testing.T, h *harness) {
+		"no more calls run than the total": {limits(2, 2, 2), func(t *testing.T, h *harness) {
 			for i := range 5 {
 				h.wants(t, fmt.Sprint("w", i), fmt.Sprint("d", i, "/k"), "")
 			}
 			h.wantStarted(t, "d0/k", "d1/k")
 		}},
-		"domains take turns, whoever queued more": {limits(1, 1), func(t *testing.T, h *harness) {
+		"a service whose calls all hang costs another of its domain nothing": {limits(9, 3, 2), func(t *testing.T, h *harness) {
+			for i := range 10 {
+				h.wants(t, fmt.Sprint("w", i), fmt.Sprint("a/dead/", i), "")
+			}
+			h.wants(t, "w", "a/alive/k", "")
+			h.wantStarted(t, "a/dead/0", "a/dead/1", "a/alive/k")
+			h.lands("a/alive/k", "token")
+			h.wants(t, "w", "a/alive/k", "token")
+			h.lands("a/dead/1", "token")
+			h.wantStarted(t, "a/dead/0", "a/dead/1", "a/alive/k", "a/dead/2")
+		}},
+		"a domain's services share its slots": {limits(9, 3, 2), func(t *testing.T, h *harness) {
+			for i := range 4 {
+				h.wants(t, fmt.Sprint("w", i), fmt.Sprint("a/s", i, "/k"), "")
+			}
+			h.wantStarted(t, "a/s0/k", "a/s1/k", "a/s2/k")
+			h.lands("a/s1/k", "token")
+			h.wantStarted(t, "a/s0/k", "a/s1/k", "a/s2/k", "a/s3/k")
+		}},
+		"services take turns, whoever queued more": {limits(1, 1, 1), func(t *testing.T, h *harness) {
+			for _, key := range []string{"a/x/1", "a/x/2", "a/x/3", "a/y/1", "b/z/1", "a/y/2"} {
+				h.wants(t, key, key, "")
+			}
+			for _, key := range []string{"a/x/1", "b/z/1", "a/y/1", "a/x/2", "a/y/2", "a/x/3"} {
+				h.lands(key, "token")
+			}
+			h.wantStarted(t, "a/x/1", "b/z/1", "a/y/1", "a/x/2", "a/y/2", "a/x/3")
+		}},
+		"a queued call to a service that nobody waits for any more is never made": {limits(1, 1, 1), func(t *testing.T, h *harness) {
+			for _, key := range []string{"a/x/1", "a/y/1", "a/z/1"} {
+				h.wants(t, key, key, "")
+			}
+			h.Release("a/y/1")
+			h.lands("a/x/1", "token")
+			h.wantStarted(t, "a/x/1", "a/z/1")
+		}},
+		"domains take turns, whoever queued more": {limits(1, 1, 1), func(t *testing.T, h *harness) {
 			for _, key := range []string{"a/1", "a/2", "a/3", "b/1", "c/1", "b/2"} {
 				h.wants(t, key, key, "")
 			}
@@ -420,14 +440,14 @@ func TestPoolBounds(t *testing.T) {
 			}
 			h.wantStarted(t, "a/1", "b/1", "c/1", "a/2", "b/2", "a/3")
 		}},
-		"a slot that a landing frees goes to the domain's next call": {limits(10, 1), func(t *testing.T, h *harness) {
+		"a slot that a landing frees goes to the domain's next call": {limits(10, 1, 1), func(t *testing.T, h *harness) {
 			h.wants(t, "w1", "a/1", "")
 			h.wants(t, "w2", "a/2", "")
 			h.wantStarted(t, "a/1")
 			h.lands("a/1", "token")
 			h.wantStarted(t, "a/1", "a/2")
 		}},
-		"a queued call that nobody waits for any more is never made": {limits(1, 1), func(t *testing.T, h *harness) {
+		"a queued call that nobody waits for any more is never made": {limits(1, 1, 1), func(t *testing.T, h *harness) {
 			for _, key := range []string{"a/1", "b/1", "b/2", "c/1"} {
 				h.wants(t, key, key, "")
 			}
@@ -438,7 +458,7 @@ func TestPoolBounds(t *testing.T) {
 			h.lands("b/2", "token")
 			h.wantStarted(t, "a/1", "b/2")
 		}},
-		"a queued call that somebody still waits for is made": {limits(1, 1), func(t *testing.T, h *harness) {
+		"a queued call that somebody still waits for is made": {limits(1, 1, 1), func(t *testing.T, h *harness) {
 			h.wants(t, "w", "a/1", "")
 			h.wants(t, "w1", "b/1", "")
 			h.wants(t, "w2", "b/1", "")
@@ -507,7 +527,7 @@ func TestPoolKeeps(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tc.test(t, running(t, flight.Limits{Total: 9, PerDomain: 9, Keep: time.Minute, Results: tc.results}))
+				tc.test(t, running(t, flight.Limits{Total: 9, PerDomain: 9, PerService: 9, Keep: time.Minute, Results: tc.results}))
 			})
 		})
 	}
@@ -515,7 +535,7 @@ func TestPoolKeeps(t *testing.T) {
 
 func TestPoolDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, flight.Limits{Total: 1, PerDomain: 1, Keep: time.Hour, Results: 9})
+		h := running(t, flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Hour, Results: 9})
 		for _, key := range []string{"a/1", "a/2"} {
 			h.Ask(ask{Key: key, Domain: "a", Waiter: key, Timeout: 20 * time.Second, Do: h.call(key)})
 		}
@@ -565,7 +585,7 @@ func TestPoolRun(t *testing.T) {
 	})
 	t.Run("a shutdown cancels calls under way, and wakes nobody with what they return", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			h := running(t, flight.Limits{Total: 2, PerDomain: 2, Keep: time.Minute, Results: 9})
+			h := running(t, flight.Limits{Total: 2, PerDomain: 2, PerService: 2, Keep: time.Minute, Results: 9})
 			for _, key := range []string{"a/1", "a/2", "a/3"} {
 				h.wants(t, key, key, "")
 			}
@@ -634,7 +654,7 @@ func TestPoolRun(t *testing.T) {
 
 func TestPoolStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, flight.Limits{Total: 3, PerDomain: 2, Keep: time.Minute, Results: 9})
+		h := running(t, flight.Limits{Total: 3, PerDomain: 2, PerService: 2, Keep: time.Minute, Results: 9})
 		for _, key := range []string{"a/1", "a/2", "a/3", "b/1", "b/2"} {
 			h.wants(t, key, key, "")
 		}
@@ -675,7 +695,7 @@ func TestPoolCrowd(t *testing.T) {
 			wakes[w] = make(chan struct{}, 1)
 		}
 		clock := &stepClock{now: time.Unix(1_800_000_000, 0)}
-		pool := flight.New[int, int, int](flight.Limits{Total: 8, PerDomain: 3, Keep: time.Minute, Results: 1000},
+		pool := flight.New[int, int, int](flight.Limits{Total: 8, PerDomain: 3, PerService: 3, Keep: time.Minute, Results: 1000},
 			clock, func(w int) { wakes[w] <- struct{}{} })
 		ctx, stop := context.WithCancel(t.Context())
 		var pooled, workers sync.WaitGroup
@@ -707,10 +727,11 @@ func TestPoolCrowd(t *testing.T) {
 
 func TestNewRefusesLimitsThatWouldWaitForEver(t *testing.T) {
 	tests := map[string]flight.Limits{
-		"no flight in all":     {PerDomain: 1, Keep: 1, Results: 1},
-		"no flight per domain": {Total: 1, Keep: 1, Results: 1},
-		"no time to collect":   {Total: 1, PerDomain: 1, Results: 1},
-		"no place for results": {Total: 1, PerDomain: 1, Keep: 1},
+		"no flight in all":     {PerDomain: 1, PerService: 1, Keep: 1, Results: 1},
+		"no flight per domain": {Total: 1, PerService: 1, Keep: 1, Results: 1},
+		"none per service":     {Total: 1, PerDomain: 1, Keep: 1, Results: 1},
+		"no time to collect":   {Total: 1, PerDomain: 1, PerService: 1, Results: 1},
+		"no place for results": {Total: 1, PerDomain: 1, PerService: 1, Keep: 1},
 	}
 	for name, limits := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -29,8 +29,8 @@ func (p *Pool[K, W, R]) Stats() Stats {
 	p.expire()
 	s := Stats{Running: p.running, Results: p.kept.Len(), Domains: make(map[string]DomainStats, len(p.domains))}
 	for name, d := range p.domains {
-		s.Queued += len(d.queued)
-		s.Domains[name] = DomainStats{Running: d.running, Queued: len(d.queued), Results: d.results}
+		s.Queued += d.queued
+		s.Domains[name] = DomainStats{Running: d.running, Queued: d.queued, Results: d.results}
 	}
 	return s
 }

@@ -40,10 +40,10 @@ import (
 // ThrottleConfigMap is the name of the ConfigMap, in the operator's namespace, that keeps the gates.
 const ThrottleConfigMap = "tokenrequest-throttle"
 
-// flightLimits bound the calls to STSs. One domain can't take all places, so a dead STS costs its
-// own tenants alone.
+// flightLimits bound the calls to STSs. A dead one can take a quarter of its tenants' places, and a tenant
+// a quarter of all. One that is well answers 16 calls at a time some hundred times a second.
 func flightLimits() flight.Limits {
-	return flight.Limits{Total: 64, PerDomain: 16, Keep: 5 * time.Minute, Results: 4096}
+	return flight.Limits{Total: 256, PerDomain: 64, PerService: 16, Keep: 5 * time.Minute, Results: 4096}
 }
 
 // shelfSize is how many tokens are kept for others who ask for the same. Those that are larger than
@@ -53,7 +53,7 @@ const shelfSize = 2048
 // discoveryLimits bound the searches for metadata on behalf of issuers themselves, which nobody waits
 // for.
 func discoveryLimits() flight.Limits {
-	return flight.Limits{Total: 8, PerDomain: 2, Keep: 5 * time.Minute, Results: 4096}
+	return flight.Limits{Total: 32, PerDomain: 8, PerService: 2, Keep: 5 * time.Minute, Results: 4096}
 }
 
 // wakeBuffer is how many woken requests may wait for the queue to take them in.

@@ -20,7 +20,7 @@ import (
 
 func TestFlightsAreThoseOfThePoolWhenSomebodyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool := flight.New[string, string, int](flight.Limits{Total: 2, PerDomain: 2, Keep: time.Minute, Results: 8},
+		pool := flight.New[string, string, int](flight.Limits{Total: 2, PerDomain: 2, PerService: 2, Keep: time.Minute, Results: 8},
 			clock.RealClock{}, func(string) {})
 		collector := metrics.Flights(pool.Stats)
 		expect := func(what string, running, queued, results int) {

@@ -35,7 +35,7 @@ type process struct {
 
 // flightLimits are so wide that no call is queued: what the operator asks, it asks now.
 func flightLimits() flight.Limits {
-	return flight.Limits{Total: 64, PerDomain: 64, Keep: 5 * time.Minute, Results: 4096}
+	return flight.Limits{Total: 64, PerDomain: 64, PerService: 64, Keep: 5 * time.Minute, Results: 4096}
 }
 
 // start makes a process as internal/manager does, and has it load the gates.

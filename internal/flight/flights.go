@@ -130,7 +130,8 @@ func (p *Pool[K, W, R]) land(f *flight[K, W, R], result R) []W {
 		woken = append(woken, w.waiter)
 	}
 	p.line(f.domain, f.lane)
-	p.drop(f.domain, f.lane)
+	f.domain.drop(f.lane)
+	p.drop(f.domain)
 	p.start()
 	return woken
 }
@@ -152,15 +153,19 @@ func (p *Pool[K, W, R]) abandon(f *flight[K, W, R]) {
 		d.ready = false
 		p.ready = slices.DeleteFunc(p.ready, func(r *domain[K, W, R]) bool { return r == d })
 	}
-	p.drop(d, l)
+	d.drop(l)
+	p.drop(d)
 }
 
-// drop forgets a lane that holds nothing any more, and then its domain. A nil
-// lane is one that is gone already.
-func (p *Pool[K, W, R]) drop(d *domain[K, W, R], l *lane[K, W, R]) {
-	if l != nil && len(l.queued) == 0 && l.running == 0 {
+// drop forgets a lane that holds nothing any more.
+func (d *domain[K, W, R]) drop(l *lane[K, W, R]) {
+	if len(l.queued) == 0 && l.running == 0 {
 		delete(d.lanes, l.service)
 	}
+}
+
+// drop forgets a domain that holds nothing any more.
+func (p *Pool[K, W, R]) drop(d *domain[K, W, R]) {
 	if len(d.lanes) == 0 && d.results == 0 {
 		delete(p.domains, d.name)
 	}

@@ -66,7 +66,7 @@ func (p *Pool[K, W, R]) forget(w *wait[K, W, R]) {
 	if w.state == Done {
 		p.kept.Remove(w.place)
 		w.domain.results--
-		p.drop(w.domain, nil)
+		p.drop(w.domain)
 		return
 	}
 	f := w.flight

@@ -59,8 +59,7 @@ func (s *stage) answer(way stssim.Action) {
 
 // quickly has the API server delete what a floor leaves behind in seconds.
 func quickly(_ *operator.Cluster, environment *envtest.Environment) {
-	server := environment.ControlPlane.GetAPIServer().Configure()
-	server.Set("delete-collection-workers", fmt.Sprint(writers))
+	environment.ControlPlane.GetAPIServer().Configure().Set("delete-collection-workers", fmt.Sprint(writers))
 }
 
 // start runs the operator with its default flags, and returns when its caches have synced and it leads.

@@ -109,10 +109,8 @@ func (a Asked) Writes() bool { return slices.Contains(writing, a.Verb) }
 // anybody since it started.
 func (c *Cluster) Traffic(ctx context.Context) map[Asked]float64 {
 	ginkgo.GinkgoHelper()
-	families, err := parse(string(raw(ctx, c.admin, "/metrics")))
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	traffic := map[Asked]float64{}
-	for _, metric := range families["apiserver_request_total"].GetMetric() {
+	for _, metric := range c.families(ctx)["apiserver_request_total"].GetMetric() {
 		has := labels(metric)
 		traffic[Asked{has["verb"], has["resource"], has["subresource"]}] += metric.GetCounter().GetValue()
 	}
@@ -122,9 +120,15 @@ func (c *Cluster) Traffic(ctx context.Context) map[Asked]float64 {
 // CPUSeconds is the processor time that the API server has used since it started, by its own account.
 func (c *Cluster) CPUSeconds(ctx context.Context) float64 {
 	ginkgo.GinkgoHelper()
+	return sum(c.families(ctx)["process_cpu_seconds_total"], nil)
+}
+
+// families are the API server's own metrics.
+func (c *Cluster) families(ctx context.Context) map[string]*dto.MetricFamily {
+	ginkgo.GinkgoHelper()
 	families, err := parse(string(raw(ctx, c.admin, "/metrics")))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	return sum(families["process_cpu_seconds_total"], nil)
+	return families
 }
 
 // Writes counts, from the API server's own metrics, the writes to resources such as "secrets" that it

@@ -105,7 +105,7 @@ func (r *Reconciler) exchange(ctx context.Context, a *attempt, answer *Answer) {
 	switch {
 	case e == nil, answer.polled && e.Kind() == oautherr.KindPending:
 		// That nobody has signed in yet is what a poll is for: the STS is well.
-		r.Gates.Succeeded(a.gate(), r.Clock.Now())
+		r.Gates.Succeeded(a.gate())
 		answer.verdict.Remembered = e
 	default:
 		answer.verdict, answer.called = r.remember(a, e)
@@ -146,7 +146,7 @@ func (r *Reconciler) enter(ctx context.Context, a *attempt) throttle.Verdict[*oa
 	ctx, cancel := context.WithTimeout(ctx, a.timeout())
 	defer cancel()
 	for {
-		v := r.Gates.Enter(a.gate(), r.Clock.Now(), a.forced() != "")
+		v := r.Gates.Enter(a.gate(), a.forced() != "")
 		if v.Trial == nil {
 			return v
 		}
@@ -176,7 +176,7 @@ func (r *Reconciler) remember(a *attempt, e *oautherr.Error) (throttle.Verdict[*
 		firstSeen = a.request.Status.LastError.FirstSeen
 	}
 	failure.Propagating = a.propagates(e, firstSeen)
-	return r.Gates.Remember(a.gate(), failure, a.now), true
+	return r.Gates.Remember(a.gate(), failure), true
 }
 
 // refusal is the outcome of an answer without a token.
@@ -198,7 +198,7 @@ func (r *Reconciler) refusal(a *attempt, answer Answer) outcome {
 // collected meanwhile: its gate may have opened, another one may have shut for longer, and the clock
 // may have been set back, which the gates take into account and an instant doesn't.
 func (r *Reconciler) held(a *attempt, v throttle.Verdict[*oautherr.Error]) (since, until time.Time) {
-	now := r.Gates.Admit(a.gate(), a.now, false)
+	now := r.Gates.Admit(a.gate(), false)
 	if !now.Open {
 		return now.Since, now.Until
 	}

@@ -159,7 +159,7 @@ func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
 	if refusal := r.locate(a); refusal != nil {
 		return *refusal, nil
 	}
-	if v := r.Gates.Admit(a.gate(), a.now, a.forced() != ""); !v.Open {
+	if v := r.Gates.Admit(a.gate(), a.forced() != ""); !v.Open {
 		return remembered(v), nil
 	}
 	return outcome{}, nil

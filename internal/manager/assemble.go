@@ -65,7 +65,7 @@ const flushTimeout = 5 * time.Second
 // assemble makes the parts of the operator and hands them to the manager.
 func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Interface, c Config, clk clock.PassiveClock) error {
 	recorder := mgr.GetEventRecorder(stsv1alpha1.FieldManager)
-	gates := throttle.New[*oautherr.Error](throttle.Limits{})
+	gates := throttle.New[*oautherr.Error](throttle.Limits{}, clk)
 	// It sees what another leader wrote a moment ago, and creates what no cache can hold: reviews and
 	// token requests of service accounts.
 	uncached, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
@@ -99,7 +99,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		Clock:             clk,
 		OperatorNamespace: c.issuerNamespace(),
 	}
-	observed.MustRegister(metrics.Gates(gates.List, clk), metrics.Flights(flights.Stats))
+	observed.MustRegister(metrics.Gates(gates.List), metrics.Flights(flights.Stats))
 	observed.MustRegister(observers(ctx, reconciler, c.MetricsPerObject)...)
 	return errors.Join(
 		watchForStalls(mgr, reconciler, woken),

@@ -26,14 +26,14 @@ func start() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 func everything(t *testing.T) *prometheus.Registry {
 	t.Helper()
 	clk := clocktesting.NewFakeClock(start())
-	gates := throttle.New[string](throttle.Limits{})
+	gates := throttle.New[string](throttle.Limits{}, clk)
 	for _, kind := range []throttle.Kind{throttle.Rate, throttle.Unavailable, throttle.Refused} {
-		gates.Remember(throttle.Request{Domain: "ns/payments"}, throttle.Failure[string]{Kind: kind}, start())
+		gates.Remember(throttle.Request{Domain: "ns/payments"}, throttle.Failure[string]{Kind: kind})
 	}
 	registry := prometheus.NewPedanticRegistry()
 	metrics.Instrument(service{}, registry, clk)
 	registry.MustRegister(
-		metrics.Gates(gates.List, clk),
+		metrics.Gates(gates.List),
 		metrics.Flights(func() flight.Stats { return flight.Stats{} }),
 		metrics.Reuses(func() uint64 { return 0 }),
 		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates{} }),

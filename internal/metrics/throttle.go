@@ -7,21 +7,19 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/utils/clock"
 
 	"tokenrequest.dev/operator/internal/throttle"
 )
 
-// Gates returns a collector that counts the gates which list returns for the
-// present time, as [throttle.Cache.List] does. Gates open by themselves, so a
+// Gates returns a collector that counts the gates which list returns, those
+// that are shut at present as [throttle.Cache.List] does. Gates open by themselves, so a
 // count that is kept from one event to the next would be wrong.
-func Gates[E any](list func(now time.Time) []throttle.Entry[E], clk clock.PassiveClock) prometheus.Collector {
-	return gateCollector[E]{list: list, clock: clk, gates: gateCount().desc(), opening: gateOpening().desc()}
+func Gates[E any](list func() []throttle.Entry[E]) prometheus.Collector {
+	return gateCollector[E]{list: list, gates: gateCount().desc(), opening: gateOpening().desc()}
 }
 
 type gateCollector[E any] struct {
-	list           func(now time.Time) []throttle.Entry[E]
-	clock          clock.PassiveClock
+	list           func() []throttle.Entry[E]
 	gates, opening *prometheus.Desc
 }
 
@@ -34,7 +32,7 @@ func (c gateCollector[E]) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c gateCollector[E]) Collect(samples chan<- prometheus.Metric) {
 	shut, opens := map[string]int{}, map[string]time.Time{}
-	for _, gate := range c.list(c.clock.Now()) {
+	for _, gate := range c.list() {
 		kind := string(gate.Kind)
 		shut[kind]++
 		if gate.Until.After(opens[kind]) {

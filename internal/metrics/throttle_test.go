@@ -18,15 +18,15 @@ import (
 // Nothing but the clock moves between the scrapes.
 func TestGatesAreThoseThatAreShutWhenSomebodyAsks(t *testing.T) {
 	clk := clocktesting.NewFakeClock(start())
-	gates := throttle.New[string](throttle.Limits{})
+	gates := throttle.New[string](throttle.Limits{}, clk)
 	shut := func(client string, kind throttle.Kind, retryAfter time.Duration) {
 		gates.Remember(throttle.Request{Domain: "ns/payments", ClientID: client},
-			throttle.Failure[string]{Kind: kind, RetryAfter: retryAfter, Remember: "s3cr3t"}, start())
+			throttle.Failure[string]{Kind: kind, RetryAfter: retryAfter, Remember: "s3cr3t"})
 	}
 	shut("first", throttle.Rate, 10*time.Second)
 	shut("second", throttle.Rate, 30*time.Second)
 	shut("first", throttle.Unavailable, 0) // for 5 s
-	collector := metrics.Gates(gates.List, clk)
+	collector := metrics.Gates(gates.List)
 	const help = `
 		# HELP tokenrequest_throttle_gates Gates that are shut now, so that no call leaves for their key: because the token service asked for patience (Rate), because it was unavailable (Unavailable), or because it refused this very request (Refused).
 		# TYPE tokenrequest_throttle_gates gauge

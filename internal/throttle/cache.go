@@ -18,8 +18,12 @@ import (
 	"time"
 )
 
-// rewindTolerance is how far behind the latest time a caller may be without the clock having gone back: callers read the
-// clock before they wait for the lock, and NTP slews.
+// Clock tells the time. The PassiveClock of k8s.io/utils/clock is one.
+type Clock interface {
+	Now() time.Time
+}
+
+// rewindTolerance is how far behind the latest time the clock may be without having been set back: NTP slews.
 const rewindTolerance = time.Second
 
 // Limits bounds each of the three stores. A field of zero or less takes its default: 256 entries per domain, 1024 in all.
@@ -70,20 +74,21 @@ type Verdict[E any] struct {
 // before it mints an assertion and Enter when the call leaves, and reports how the call ended with Remember, Succeeded or
 // Abandon:
 //
-//	v := cache.Enter(request, now, forced)
+//	v := cache.Enter(request, forced)
 //	for v.Trial != nil {
 //		<-v.Trial
-//		v = cache.Enter(request, now, forced)
+//		v = cache.Enter(request, forced)
 //	}
 //	if !v.Open {
 //		return v.Remembered, v.Until
 //	}
 //	token, failure := send(request)
 //	if failure != nil {
-//		return cache.Remember(request, *failure, now)
+//		return cache.Remember(request, *failure)
 //	}
-//	cache.Succeeded(request, now)
+//	cache.Succeeded(request)
 type Cache[E any] struct {
+	clock       Clock
 	mu          sync.Mutex
 	rate        *store[E]
 	unavailable *store[E]
@@ -93,27 +98,28 @@ type Cache[E any] struct {
 	version     uint64
 }
 
-// New returns an empty Cache, all of whose gates are open.
-func New[E any](l Limits) *Cache[E] {
+// New returns an empty Cache, all of whose gates are open. It reads the clock under its own lock: an instant that a caller
+// read before would be older than what another has stored meanwhile, and couldn't be told from a clock that was set back,
+// which moves all gates.
+func New[E any](l Limits, clock Clock) *Cache[E] {
 	if l.PerDomain <= 0 {
 		l.PerDomain = 256
 	}
 	if l.Total <= 0 {
 		l.Total = 1024
 	}
-	return &Cache[E]{rate: newStore[E](l), unavailable: newStore[E](l), refused: newStore[E](l), trials: map[string]*trial{}}
+	return &Cache[E]{clock: clock, rate: newStore[E](l), unavailable: newStore[E](l), refused: newStore[E](l), trials: map[string]*trial{}}
 }
 
 // Admit says whether the request may be sent now. A forced request passes over the error gate and the negative cache, never
 // over the rate gate: a Retry-After binds even an impatient owner.
-func (c *Cache[E]) Admit(r Request, now time.Time, forced bool) Verdict[E] {
+func (c *Cache[E]) Admit(r Request, forced bool) Verdict[E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.admit(r, now, forced)
+	return c.admit(r, c.observe(), forced)
 }
 
 func (c *Cache[E]) admit(r Request, now time.Time, forced bool) Verdict[E] {
-	c.observe(now)
 	shut := c.rate.holding(newEntry[E](Rate, r), now)
 	if !forced {
 		for _, s := range []struct {
@@ -135,10 +141,10 @@ func (c *Cache[E]) admit(r Request, now time.Time, forced bool) Verdict[E] {
 // Remember shuts the gate that the failure belongs to and returns it; a refusal with Retry-After shuts two, and the one that
 // opens last counts. A failure that arrives while the gate is shut was admitted before, and is the same outage: it may prolong
 // the gate, never shorten it, and doesn't make it grow.
-func (c *Cache[E]) Remember(r Request, f Failure[E], now time.Time) Verdict[E] {
+func (c *Cache[E]) Remember(r Request, f Failure[E]) Verdict[E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.observe(now)
+	now := c.observe()
 	if !f.Kind.known() {
 		f.Kind = Unavailable
 	}
@@ -188,10 +194,10 @@ func (c *Cache[E]) shut(r Request, f Failure[E], now time.Time) Entry[E] {
 // Succeeded forgets the failures of the request's error gate and of its negative entry, so that the next ones start from
 // the smallest window. A rate gate that is shut stays so until its time: a token that was on its way when the server asked
 // for patience takes nothing back.
-func (c *Cache[E]) Succeeded(r Request, now time.Time) {
+func (c *Cache[E]) Succeeded(r Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.observe(now)
+	now := c.observe()
 	c.endTrials(r)
 	c.forgetOpened(r, now, Rate)
 	c.forget(r, now, Unavailable)
@@ -218,23 +224,25 @@ func (c *Cache[E]) forgetOpened(r Request, now time.Time, k Kind) {
 }
 
 // List returns every entry whose gate is shut now, the negative cache's too, in the order of their keys.
-func (c *Cache[E]) List(now time.Time) []Entry[E] {
+func (c *Cache[E]) List() []Entry[E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.observe(now)
-	return shutEntries(now, c.rate, c.unavailable, c.refused)
+	return shutEntries(c.observe(), c.rate, c.unavailable, c.refused)
 }
 
-// observe keeps the latest time and, when the clock went back, puts entries from the future on the present clock.
-func (c *Cache[E]) observe(now time.Time) {
+// observe reads the clock. It keeps the latest time and, when the clock was set back, puts entries from the future on the
+// present clock. The monotonic reading is stripped: by that no clock is ever set back.
+func (c *Cache[E]) observe() time.Time {
+	now := c.clock.Now().Round(0)
 	if now.After(c.latest.Add(-rewindTolerance)) {
 		c.latest = laterOf(c.latest, now)
-		return
+		return now
 	}
 	c.latest = now
 	for _, s := range []*store[E]{c.rate, c.unavailable, c.refused} {
 		s.rewind(now)
 	}
+	return now
 }
 
 // storeOf returns the store of a known kind.

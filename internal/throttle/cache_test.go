@@ -5,6 +5,7 @@ package throttle_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,10 +26,10 @@ func request() throttle.Request {
 	}
 }
 
-func newCache() *throttle.Cache[string] { return throttle.New[string](throttle.Limits{}) }
+func newCache() *throttle.Dated[string] { return throttle.NewDated[string](throttle.Limits{}) }
 
 // opensAfter returns how long after start the gate opens for r, or never when it is open at now.
-func opensAfter(c *throttle.Cache[string], r throttle.Request, now time.Time) time.Duration {
+func opensAfter(c *throttle.Dated[string], r throttle.Request, now time.Time) time.Duration {
 	v := c.Admit(r, now, false)
 	if v.Open {
 		return never
@@ -305,7 +306,7 @@ func TestTwoThrottledScopesThrottleTheirClient(t *testing.T) {
 		r.Scopes = scopes
 		return r
 	}
-	throttled := func(c *throttle.Cache[string], r throttle.Request, retryAfter, at time.Duration) {
+	throttled := func(c *throttle.Dated[string], r throttle.Request, retryAfter, at time.Duration) {
 		c.Remember(r, throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: retryAfter}, start().Add(at))
 	}
 	c := newCache()
@@ -340,7 +341,7 @@ func TestTwoThrottledScopesThrottleTheirClient(t *testing.T) {
 }
 
 func TestACacheIsSafeForConcurrentUse(t *testing.T) {
-	c := throttle.New[string](throttle.Limits{PerDomain: 8, Total: 32})
+	c := throttle.NewDated[string](throttle.Limits{PerDomain: 8, Total: 32})
 	var all sync.WaitGroup
 	for worker := range 8 {
 		all.Go(func() {
@@ -363,4 +364,46 @@ func TestACacheIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// ticking moves on by a second with each look. It isn't safe for concurrent use: whoever shares it has to read it in turn.
+type ticking struct{ now time.Time }
+
+func (c *ticking) Now() time.Time {
+	c.now = c.now.Add(time.Second)
+	return c.now
+}
+
+// A caller that read the clock and then waited long for its turn would look like a clock that was set back, and have all
+// gates open earlier than their servers said.
+func TestTheClockIsReadInTurn(t *testing.T) {
+	clock := &ticking{now: start()}
+	c := throttle.New[string](throttle.Limits{}, clock)
+	shut := c.Remember(request(), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Hour, Remember: "wait"})
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			other := request()
+			other.Domain = fmt.Sprint("ns/", worker)
+			for range 60 {
+				c.Remember(other, throttle.Failure[string]{Kind: throttle.Unavailable})
+				if v := c.Admit(request(), true); v != shut {
+					t.Errorf("the gate is %+v, and was %+v", v, shut)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if looks := clock.now.Sub(start()); looks != (1+8*60*2)*time.Second {
+		t.Errorf("%v looks at the clock", looks.Seconds())
+	}
+}
+
+// By its monotonic reading no clock is ever set back.
+func TestTheMonotonicReadingIsStripped(t *testing.T) {
+	c := throttle.New[string](throttle.Limits{}, &wall{now: time.Now()})
+	v := c.Remember(request(), throttle.Failure[string]{Kind: throttle.Rate})
+	if text := v.Until.String() + c.Latest().String(); strings.Contains(text, "m=") {
+		t.Errorf("kept: %s", text)
+	}
 }

@@ -35,7 +35,7 @@ func anyOperation(random *rand.Rand, now time.Time) operation {
 	}
 }
 
-func (o operation) play(c *Cache[int]) Verdict[int] {
+func (o operation) play(c *Dated[int]) Verdict[int] {
 	switch o.what {
 	case 0, 1:
 		return c.Remember(o.request, o.failure, o.now)
@@ -65,7 +65,7 @@ func wander(random *rand.Rand, now time.Time) time.Time {
 func TestAnySequenceKeepsTheInvariants(t *testing.T) {
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		c := New[int](Limits{PerDomain: 4, Total: 10})
+		c := NewDated[int](Limits{PerDomain: 4, Total: 10})
 		now, version := begin(), uint64(0)
 		for range 1000 {
 			now = wander(random, now)
@@ -96,13 +96,13 @@ func TestAnySequenceKeepsTheInvariants(t *testing.T) {
 func TestADomainBehavesAsIfItWereAlone(t *testing.T) {
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 2))
-		shared, alone := New[int](Limits{PerDomain: 4, Total: 20}), map[string]*Cache[int]{}
+		shared, alone := NewDated[int](Limits{PerDomain: 4, Total: 20}), map[string]*Dated[int]{}
 		now := begin()
 		for range 1000 {
 			now = now.Add(time.Duration(random.Int64N(int64(20 * time.Second))))
 			o := anyOperation(random, now)
 			if alone[o.request.Domain] == nil {
-				alone[o.request.Domain] = New[int](Limits{PerDomain: 4, Total: 20})
+				alone[o.request.Domain] = NewDated[int](Limits{PerDomain: 4, Total: 20})
 			}
 			if got, want := o.play(shared), o.play(alone[o.request.Domain]); got != want {
 				t.Fatalf("seed %d: %+v\namong others %+v\nalone        %+v", seed, o, got, want)
@@ -114,7 +114,7 @@ func TestADomainBehavesAsIfItWereAlone(t *testing.T) {
 func TestARateGateHoldsAsLongAsTheServerSaid(t *testing.T) {
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 3))
-		c := New[int](Limits{})
+		c := NewDated[int](Limits{})
 		promised := map[string]time.Time{} // by rate key: no call before
 		now := begin()
 		for range 1000 {

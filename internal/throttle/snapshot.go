@@ -18,21 +18,20 @@ func (c *Cache[E]) Version() uint64 {
 
 // Snapshot returns what must survive a restart, the rate and error gates that are shut, in the order of their keys, together
 // with the version that they are. There are never more than twice Limits.Total.
-func (c *Cache[E]) Snapshot(now time.Time) (entries []Entry[E], version uint64) {
+func (c *Cache[E]) Snapshot() (entries []Entry[E], version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.observe(now)
-	return shutEntries(now, c.rate, c.unavailable), c.version
+	return shutEntries(c.observe(), c.rate, c.unavailable), c.version
 }
 
 // Restore merges stored entries into the cache; of two for one gate the one that opens later wins, with the larger count of
 // failures. Whatever was stored, no gate holds for more than an hour from now, nor beyond its own length when it was made
 // in the future. Entries that have opened, open before they were shut, or aren't of a rate or error gate are left out.
 // Restoring what a Snapshot gave doesn't change the Version, but for what had to be cut.
-func (c *Cache[E]) Restore(entries []Entry[E], now time.Time) {
+func (c *Cache[E]) Restore(entries []Entry[E]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.observe(now)
+	now := c.observe()
 	c.rate.purge(now)
 	c.unavailable.purge(now)
 	// The last to open come last, so that they evict the others where there is too much.

@@ -121,7 +121,7 @@ func TestRestoreKeepsTheLaterOfTwo(t *testing.T) {
 	earlier.Restore(fromLater, start())
 	later.Restore(fromEarlier, start())
 	want := throttle.Verdict[string]{Kind: throttle.Rate, Since: start(), Until: start().Add(time.Hour), Attempts: 5, Remembered: "later"}
-	for _, c := range []*throttle.Cache[string]{earlier, later} {
+	for _, c := range []*throttle.Dated[string]{earlier, later} {
 		if diff := cmp.Diff(want, c.Admit(request(), start(), false)); diff != "" {
 			t.Errorf("verdict (-want +got):\n%s", diff)
 		}
@@ -136,7 +136,7 @@ func TestRestoreKeepsTheBounds(t *testing.T) {
 	entries, _ := full.Snapshot(start())
 	// In the worst order: what opens first comes last.
 	slices.SortFunc(entries, func(a, b throttle.Entry[string]) int { return b.Until.Compare(a.Until) })
-	small := throttle.New[string](throttle.Limits{PerDomain: 10})
+	small := throttle.NewDated[string](throttle.Limits{PerDomain: 10})
 	small.Restore(entries, start())
 	kept := small.List(start())
 	if len(kept) != 10 {

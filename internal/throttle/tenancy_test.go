@@ -86,7 +86,7 @@ func TestNoTenantEvictsAnothersGates(t *testing.T) {
 	limits := throttle.Limits{PerDomain: 16, Total: 64}
 	for _, kind := range kinds() {
 		for _, window := range []time.Duration{time.Second, 30 * time.Minute} {
-			c := throttle.New[string](limits)
+			c := throttle.NewDated[string](limits)
 			// Three tenants hold their even share of a store for four; the fourth floods it.
 			for tenant := range 3 {
 				for i := range 16 {
@@ -115,7 +115,7 @@ func TestNoTenantEvictsAnothersGates(t *testing.T) {
 }
 
 func TestWhoHoldsTheMostPaysForANewcomer(t *testing.T) {
-	c := throttle.New[string](throttle.Limits{PerDomain: 16, Total: 20})
+	c := throttle.NewDated[string](throttle.Limits{PerDomain: 16, Total: 20})
 	gate := throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 10 * time.Minute}
 	for i := range 16 {
 		c.Remember(owned(1, i), gate, start())
@@ -133,7 +133,7 @@ func TestWhoHoldsTheMostPaysForANewcomer(t *testing.T) {
 }
 
 func TestBetweenEqualsTheNewcomerPays(t *testing.T) {
-	c := throttle.New[string](throttle.Limits{PerDomain: 16, Total: 7})
+	c := throttle.NewDated[string](throttle.Limits{PerDomain: 16, Total: 7})
 	gate := throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 10 * time.Minute}
 	for i := range 4 {
 		c.Remember(owned(1, i), gate, start())
@@ -149,7 +149,7 @@ func TestBetweenEqualsTheNewcomerPays(t *testing.T) {
 }
 
 func TestAStoreOfMoreTenantsThanEntriesKeepsTheNewest(t *testing.T) {
-	c := throttle.New[string](throttle.Limits{Total: 4})
+	c := throttle.NewDated[string](throttle.Limits{Total: 4})
 	for tenant := range 100 {
 		// Each newcomer opens sooner than all that are there.
 		c.Remember(owned(tenant, 0), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Duration(200-tenant) * time.Second}, start())
@@ -163,7 +163,7 @@ func TestAStoreOfMoreTenantsThanEntriesKeepsTheNewest(t *testing.T) {
 }
 
 func TestOneKindDoesNotEvictAnother(t *testing.T) {
-	c := throttle.New[string](throttle.Limits{PerDomain: 4, Total: 4})
+	c := throttle.NewDated[string](throttle.Limits{PerDomain: 4, Total: 4})
 	c.Remember(owned(0, 0), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second}, start())
 	for i := range 100 {
 		c.Remember(owned(0, i), throttle.Failure[string]{Kind: throttle.Refused}, start())

@@ -16,9 +16,10 @@ type trial struct {
 // a server that is still throttling hears from one and not from all who waited.
 //
 // Each call that was let in must end in Remember, Succeeded or Abandon, since others may wait for it.
-func (c *Cache[E]) Enter(r Request, now time.Time, forced bool) Verdict[E] {
+func (c *Cache[E]) Enter(r Request, forced bool) Verdict[E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := c.observe()
 	if v := c.admit(r, now, forced); !v.Open {
 		return v
 	}

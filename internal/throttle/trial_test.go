@@ -11,8 +11,8 @@ import (
 )
 
 // onTrial returns a cache whose gate of that kind for r has been shut and opens at the instant that is returned.
-func onTrial(kind Kind, r Request) (*Cache[int], time.Time) {
-	c := New[int](Limits{})
+func onTrial(kind Kind, r Request) (*Dated[int], time.Time) {
+	c := NewDated[int](Limits{})
 	v := c.Remember(r, Failure[int]{Kind: kind, RetryAfter: time.Minute, Remember: 7}, begin())
 	return c, v.Until
 }
@@ -70,19 +70,19 @@ func TestWhatTheTrialCallMet(t *testing.T) {
 	r := Request{Domain: "ns/a", Endpoint: "https://sts.example/token", ClientID: "app"}
 	for _, test := range []struct {
 		name  string
-		end   func(c *Cache[int], now time.Time)
+		end   func(c *Dated[int], now time.Time)
 		after string // what the next call meets, and the one after it
 	}{
-		{"another 429 shuts the gate for all", func(c *Cache[int], now time.Time) {
+		{"another 429 shuts the gate for all", func(c *Dated[int], now time.Time) {
 			c.Remember(r, Failure[int]{Kind: Rate, RetryAfter: time.Minute}, now)
 		}, "shut shut"},
-		{"a 503 shuts the error gate for all", func(c *Cache[int], now time.Time) { c.Remember(r, Failure[int]{Kind: Unavailable}, now) }, "shut shut"},
-		{"a refusal shows that the server is there: others go", func(c *Cache[int], now time.Time) {
+		{"a 503 shuts the error gate for all", func(c *Dated[int], now time.Time) { c.Remember(r, Failure[int]{Kind: Unavailable}, now) }, "shut shut"},
+		{"a refusal shows that the server is there: others go", func(c *Dated[int], now time.Time) {
 			other := r
 			other.Inputs = "others"
 			c.Remember(other, Failure[int]{Kind: Refused}, now)
 		}, "in in"},
-		{"a call that was given up tells nothing: another one tries", func(c *Cache[int], _ time.Time) { c.Abandon(r) }, "in waits"},
+		{"a call that was given up tells nothing: another one tries", func(c *Dated[int], _ time.Time) { c.Abandon(r) }, "in waits"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, opens := onTrial(Rate, r)
@@ -114,7 +114,7 @@ func met(t *testing.T, v Verdict[int]) string {
 func TestWhoWaitsForNoTrial(t *testing.T) {
 	r := Request{Domain: "ns/a", Endpoint: "https://sts.example/token", ClientID: "app", Scopes: []string{"s"}, Credential: "c"}
 	t.Run("who never failed", func(t *testing.T) {
-		c := New[int](Limits{})
+		c := NewDated[int](Limits{})
 		for range 2 {
 			if got := met(t, c.Enter(r, begin(), false)); got != "in" {
 				t.Errorf("meets %q", got)
@@ -168,7 +168,7 @@ func TestWhoWaitsForNoTrial(t *testing.T) {
 func TestATrialAlwaysEnds(t *testing.T) {
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 4))
-		c := New[int](Limits{})
+		c := NewDated[int](Limits{})
 		now := begin()
 		var under []operation
 		var waiting []Verdict[int]
@@ -201,7 +201,7 @@ func TestATrialAlwaysEnds(t *testing.T) {
 	}
 }
 
-func conclude(c *Cache[int], o operation, now time.Time) {
+func conclude(c *Dated[int], o operation, now time.Time) {
 	switch o.what {
 	case 0, 1:
 		c.Abandon(o.request)

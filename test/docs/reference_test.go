@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/yaml"
 
 	"tokenrequest.dev/operator/internal/manager"
@@ -236,7 +237,7 @@ func TestTheTableOfGates(t *testing.T) {
 func shutFor(f throttle.Failure[string], attempts int) time.Duration {
 	now := time.Unix(0, 0)
 	f.Attempts = attempts - 1
-	return throttle.New[string](throttle.Limits{}).Remember(throttle.Request{}, f, now).Until.Sub(now)
+	return throttle.New[string](throttle.Limits{}, clocktesting.NewFakePassiveClock(now)).Remember(throttle.Request{}, f).Until.Sub(now)
 }
 
 var firstDuration = regexp.MustCompile(`[0-9]+ (s|min|h)`)

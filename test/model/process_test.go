@@ -43,7 +43,7 @@ func (w *world) start() {
 	p := &process{world: w, known: map[string]sts.Metadata{}, ended: make(chan struct{})}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
-	gates := throttle.New[*oautherr.Error](throttle.Limits{})
+	gates := throttle.New[*oautherr.Error](throttle.Limits{}, w.time.wall)
 	through := p.client()
 	p.store = configmap.New(through, w.configMap, gates, w.time.wall, func(configmap.Problem) {})
 	p.reconciler = &controller.Reconciler{

@@ -31,7 +31,7 @@ type stop struct {
 	tenant  operator.Tenant
 	service service
 	request *stsv1alpha1.TokenRequest
-	status  stsv1alpha1.TokenRequestStatus
+	outcome
 }
 
 // newStops gives each row its stop.
@@ -75,7 +75,7 @@ func walk(ctx context.Context, stops []*stop, start func(flags ...string) *opera
 	}
 	seen.await(ctx, namespaces)
 	for _, s := range stops {
-		s.status, _ = seen.of(s.tenant.Namespace)
+		s.outcome, _ = seen.of(s.tenant.Namespace)
 		if s.status.NextAttemptAt == nil {
 			// What was seen first needn't be the end of it.
 			Eventually(s.count).WithContext(ctx).Should(BeNumerically(">=", s.calls), "calls: %s", s.name)

@@ -6,6 +6,7 @@ package outcomes_test
 import (
 	"context"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -15,12 +16,18 @@ import (
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
 
+// outcome is a status that tells of one, and when it was shown.
+type outcome struct {
+	status stsv1alpha1.TokenRequestStatus
+	shown  time.Time
+}
+
 // witness keeps, of every TokenRequest by its namespace, the first status that tells of the outcome.
 // What a retry makes of it a moment later isn't seen.
 type witness struct {
 	settles map[string]string // the reason that is waited for, by namespace; empty is any
 	mu      sync.Mutex
-	first   map[string]stsv1alpha1.TokenRequestStatus
+	first   map[string]outcome
 }
 
 // answered stands for every reason but that nobody has signed in yet.
@@ -43,7 +50,7 @@ func watchFirst(ctx context.Context, stops []*stop) *witness {
 	GinkgoHelper()
 	events, err := cluster.API.Watch(ctx, &stsv1alpha1.TokenRequestList{})
 	Expect(err).NotTo(HaveOccurred())
-	w := &witness{first: map[string]stsv1alpha1.TokenRequestStatus{}, settles: map[string]string{}}
+	w := &witness{first: map[string]outcome{}, settles: map[string]string{}}
 	for _, s := range stops {
 		w.settles[s.tenant.Namespace] = s.settles
 		if s.settles == "" && s.meanwhile != nil {
@@ -75,16 +82,16 @@ func (w *witness) see(event watch.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, seen := w.first[r.Namespace]; !seen {
-		w.first[r.Namespace] = r.Status
+		w.first[r.Namespace] = outcome{status: r.Status, shown: time.Now()}
 	}
 }
 
 // of returns what was seen of a namespace's request first.
-func (w *witness) of(namespace string) (stsv1alpha1.TokenRequestStatus, bool) {
+func (w *witness) of(namespace string) (outcome, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	status, seen := w.first[namespace]
-	return status, seen
+	first, seen := w.first[namespace]
+	return first, seen
 }
 
 // await waits until an outcome of each namespace's request was seen.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/throttle"
@@ -35,9 +36,9 @@ func FuzzDecode(f *testing.F) {
 		if len(entries)+len(problems) != len(object.Data)+len(object.BinaryData) {
 			t.Fatalf("%d gates and %d problems out of %d keys", len(entries), len(problems), len(object.Data)+len(object.BinaryData))
 		}
-		gates := throttle.New[*oautherr.Error](throttle.Limits{})
-		gates.Restore(entries, now)
-		held, _ := gates.Snapshot(now)
+		gates := throttle.New[*oautherr.Error](throttle.Limits{}, clocktesting.NewFakePassiveClock(now))
+		gates.Restore(entries)
+		held, _ := gates.Snapshot()
 		for _, e := range held {
 			if !e.Until.After(now) || e.Until.After(now.Add(time.Hour+time.Second)) || e.Since.After(now) || e.Attempts < 1 {
 				t.Fatalf("a gate holds from %s to %s after %d attempts", e.Since, e.Until, e.Attempts)

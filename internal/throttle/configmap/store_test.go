@@ -45,7 +45,7 @@ var _ = Describe("What is stored", func() {
 	It("is JSON that kubectl shows as a block, says what it is, and tells no secret", func(ctx SpecContext) {
 		b := newBench(ctx)
 		b.throttled("graph", time.Minute)
-		b.cache.Remember(requestOf("graph"), throttle.Failure[string]{Kind: throttle.Unavailable, Remember: "ServerError"}, now())
+		b.cache.Remember(requestOf("graph"), throttle.Failure[string]{Kind: throttle.Unavailable, Remember: "ServerError"})
 		Expect(b.store.Sync(ctx)).To(Succeed())
 
 		object := b.stored(ctx)
@@ -126,12 +126,12 @@ var _ = Describe("What is stored", func() {
 	It("stays within its bytes, and no tenant pushes out another's gate", func(ctx SpecContext) {
 		b := newBench(ctx)
 		quiet := requestOf("quiet")
-		b.cache.Remember(quiet, throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second}, now())
+		b.cache.Remember(quiet, throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second})
 		for i := range 300 {
 			loud := requestOf(fmt.Sprint("loud-", i))
 			loud.Domain = "ns/loud"
 			failure := throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Duration(i+10) * time.Second, Remember: strings.Repeat("x", 4096)}
-			b.cache.Remember(loud, failure, now())
+			b.cache.Remember(loud, failure)
 		}
 		Expect(b.store.Sync(ctx)).To(Succeed())
 
@@ -371,9 +371,10 @@ var _ = Describe("Sync", func() {
 	})
 
 	It("tells its caller of a gate that JSON can't hold", func(ctx SpecContext) {
-		cache := throttle.New[float64](throttle.Limits{})
-		store := configmap.New(apiServer, newBench(ctx).key, cache, clocktesting.NewFakePassiveClock(now()), func(configmap.Problem) {})
-		cache.Remember(requestOf("graph"), throttle.Failure[float64]{Kind: throttle.Rate, Remember: math.NaN()}, now())
+		clock := clocktesting.NewFakePassiveClock(now())
+		cache := throttle.New[float64](throttle.Limits{}, clock)
+		store := configmap.New(apiServer, newBench(ctx).key, cache, clock, func(configmap.Problem) {})
+		cache.Remember(requestOf("graph"), throttle.Failure[float64]{Kind: throttle.Rate, Remember: math.NaN()})
 		Expect(store.Sync(ctx)).To(MatchError(ContainSubstring("encoding gate rate-")))
 	})
 

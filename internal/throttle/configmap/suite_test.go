@@ -77,10 +77,8 @@ func newBench(ctx context.Context) *bench {
 
 // benchFor returns a bench for that ConfigMap, as another process would have it.
 func benchFor(key types.NamespacedName) *bench {
-	b := &bench{
-		key: key, clock: clocktesting.NewFakePassiveClock(now()),
-		cache: throttle.New[string](throttle.Limits{PerDomain: 2000, Total: 4000}),
-	}
+	clock := clocktesting.NewFakePassiveClock(now())
+	b := &bench{key: key, clock: clock, cache: throttle.New[string](throttle.Limits{PerDomain: 2000, Total: 4000}, clock)}
 	var underWay atomic.Int32
 	write := func(ctx context.Context, send func() error) error {
 		n := b.writes.Add(1)
@@ -123,12 +121,12 @@ func (b *bench) restarted(ctx context.Context) *bench {
 
 // throttled lets the client's requests be answered with 429 and the given Retry-After.
 func (b *bench) throttled(clientID string, retryAfter time.Duration) {
-	b.cache.Remember(requestOf(clientID), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: retryAfter, Remember: "why"}, b.clock.Now())
+	b.cache.Remember(requestOf(clientID), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: retryAfter, Remember: "why"})
 }
 
 // opensAfter returns for how long the client's gate is shut, zero when it is open.
 func (b *bench) opensAfter(clientID string) time.Duration {
-	v := b.cache.Admit(requestOf(clientID), b.clock.Now(), false)
+	v := b.cache.Admit(requestOf(clientID), false)
 	if v.Open {
 		return 0
 	}

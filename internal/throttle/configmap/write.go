@@ -58,7 +58,7 @@ func (s *Store[E]) write(ctx context.Context, c *commit) error {
 func (s *Store[E]) take(c *commit) ([]throttle.Entry[E], metav1.ObjectMeta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entries, version := s.cache.Snapshot(s.clock.Now())
+	entries, version := s.cache.Snapshot()
 	c.taken, c.version, c.opens, s.stale = true, version, first(entries), false
 	return entries, *s.seen.DeepCopy()
 }
@@ -101,7 +101,7 @@ func (s *Store[E]) read(ctx context.Context) error {
 	for _, problem := range problems {
 		s.onGarbage(problem)
 	}
-	s.cache.Restore(entries, s.clock.Now())
+	s.cache.Restore(entries)
 	s.see(object.ObjectMeta)
 	s.mu.Lock()
 	defer s.mu.Unlock()

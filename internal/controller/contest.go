@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -21,14 +22,13 @@ import (
 
 // rival names the request that a free Secret name goes to before this one, or "".
 func (r *Reconciler) rival(ctx context.Context, request *stsv1alpha1.TokenRequest) (string, error) {
-	var all stsv1alpha1.TokenRequestList
-	if err := r.Client.List(ctx, &all, client.InNamespace(request.Namespace),
-		client.MatchingFields{indexSecretName: request.SecretName()}, client.DisableReadYourWritesConsistency); err != nil {
-		return "", fmt.Errorf("listing the TokenRequests for Secret %s: %w", request.SecretName(), err)
+	all, err := r.wanting(ctx, types.NamespacedName{Namespace: request.Namespace, Name: request.SecretName()})
+	if err != nil {
+		return "", err
 	}
 	first := request
-	for i := range all.Items {
-		if other := &all.Items[i]; other.DeletionTimestamp.IsZero() && precedes(other, first) {
+	for _, other := range all {
+		if other.DeletionTimestamp.IsZero() && precedes(other, first) {
 			first = other
 		}
 	}
@@ -36,6 +36,31 @@ func (r *Reconciler) rival(ctx context.Context, request *stsv1alpha1.TokenReques
 		return "", nil
 	}
 	return first.Name, nil
+}
+
+// wanting are the requests that want a Secret, which are shared: they may only be read. One that has its
+// name is found by that, and the others by an index, which is empty in most clusters.
+func (r *Reconciler) wanting(ctx context.Context, secret types.NamespacedName) ([]*stsv1alpha1.TokenRequest, error) {
+	var others stsv1alpha1.TokenRequestList
+	err := r.Client.List(ctx, &others, client.InNamespace(secret.Namespace), client.MatchingFields{indexSecretName: secret.Name},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if err != nil {
+		return nil, fmt.Errorf("listing the TokenRequests for Secret %s: %w", secret, err)
+	}
+	var all []*stsv1alpha1.TokenRequest
+	for i := range others.Items {
+		all = append(all, &others.Items[i])
+	}
+	namesake := &stsv1alpha1.TokenRequest{}
+	switch err := r.Client.Get(ctx, secret, namesake, client.DisableReadYourWritesConsistency); {
+	case apierrors.IsNotFound(err):
+		return all, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the TokenRequest that is named as Secret %s: %w", secret, err)
+	case namesake.SecretName() == secret.Name:
+		all = append(all, namesake)
+	}
+	return all, nil
 }
 
 // precedes says which of two requests a free name goes to: to the one that held the Secret before
@@ -60,7 +85,7 @@ func yields(before, after *stsv1alpha1.TokenRequest) bool {
 // Secret, the end of that wakes them too; a name that nobody has written yet leaves no other trace.
 func (r *Reconciler) wakeRivals() handler.EventHandler {
 	wake := func(ctx context.Context, o client.Object, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		for _, rival := range r.indexed(ctx, indexSecretName, o.(*stsv1alpha1.TokenRequest).SecretName(), o.GetNamespace()) {
+		for _, rival := range r.wantersOf(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: o.(*stsv1alpha1.TokenRequest).SecretName()}) {
 			q.Add(reconcile.Request{NamespacedName: rival})
 		}
 	}

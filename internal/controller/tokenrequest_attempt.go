@@ -106,7 +106,7 @@ func (a *attempt) valid() bool { return a.matches() && a.content.Shaped && !a.ex
 
 // fits says that the token in the Secret stands where the spec wants it, or can be written there
 // without a call.
-func (a *attempt) fits() bool { return a.content.Shaped || a.holding.Body().TokenKey != "" }
+func (a *attempt) fits() bool { return a.content.Shaped || a.holding.HasToken() }
 
 func (a *attempt) expired() bool {
 	expiry := a.content.Record.ExpiresAt

@@ -254,6 +254,13 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 	if at, wait := r.Repairs.hold(a); wait {
 		return outcome{kind: settled, retry: at}, nil
 	}
+	if a.holding.Stripped() {
+		// The cache has no tokens.
+		if err := r.look(ctx, r.Live, a); err != nil {
+			return outcome{}, err
+		}
+		return r.redress(ctx, a)
+	}
 	body, err := a.body()
 	if err != nil {
 		return unwritable(err), nil

@@ -81,7 +81,11 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w W
 func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error {
 	indexes := map[string]client.IndexerFunc{
 		indexSecretName: func(o client.Object) []string {
-			return []string{o.(*stsv1alpha1.TokenRequest).SecretName()}
+			// Most name their Secret as they are named, and are found by that.
+			if request := o.(*stsv1alpha1.TokenRequest); request.SecretName() != request.Name {
+				return []string{request.SecretName()}
+			}
+			return nil
 		},
 		indexReferences: func(o client.Object) []string {
 			spec := &o.(*stsv1alpha1.TokenRequest).Spec
@@ -109,7 +113,7 @@ func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error 
 
 // requestsOfSecret are the requests that want a Secret of this name, and the one that owns it.
 func (r *Reconciler) requestsOfSecret(ctx context.Context, s client.Object) []reconcile.Request {
-	names := r.indexed(ctx, indexSecretName, s.GetName(), s.GetNamespace())
+	names := r.wantersOf(ctx, client.ObjectKeyFromObject(s))
 	if owner := metav1.GetControllerOf(s); owner != nil && owner.Kind == "TokenRequest" {
 		names = append(names, types.NamespacedName{Namespace: s.GetNamespace(), Name: owner.Name})
 	}
@@ -124,7 +128,7 @@ func (r *Reconciler) affectedWith(issuers *IssuerQueues) func(context.Context, c
 	return func(ctx context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
 		names := r.indexed(ctx, indexReferences, ref.String(), namespace)
 		if ref.Kind == "Secret" {
-			names = append(names, r.indexed(ctx, indexSecretName, ref.Name, namespace)...)
+			names = append(names, r.wantersOf(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name})...)
 		}
 		for _, issuer := range r.issuersReferringTo(ctx, ref, namespace) {
 			issuers.Wake(issuer)
@@ -144,6 +148,19 @@ func (r *Reconciler) unsettledWith(issuers *IssuerQueues) func(context.Context) 
 			return !isIssued(request.Status) || !meta.IsStatusConditionTrue(request.Status.Conditions, stsv1alpha1.ConditionReady)
 		})
 	}
+}
+
+// wantersOf are the names of the requests that want a Secret.
+func (r *Reconciler) wantersOf(ctx context.Context, secret types.NamespacedName) []types.NamespacedName {
+	wanters, err := r.wanting(ctx, secret)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Reading TokenRequests from the cache")
+	}
+	var names []types.NamespacedName
+	for _, wanter := range wanters {
+		names = append(names, client.ObjectKeyFromObject(wanter))
+	}
+	return names
 }
 
 func (r *Reconciler) indexed(ctx context.Context, index, key, namespace string) []types.NamespacedName {

@@ -130,6 +130,9 @@ func TestInspect(t *testing.T) {
 			if diff := cmp.Diff(want, secret.Hold(r, s).Inspect(r)); diff != "" {
 				t.Fatalf("Inspect (-want +got):\n%s", diff)
 			}
+			if diff := cmp.Diff(want, secret.Hold(r, secret.Strip(s)).Inspect(r)); diff != "" {
+				t.Fatalf("Inspect of the stripped Secret (-want +got):\n%s", diff)
+			}
 			// Whatever others did, one write settles it, or each look would cost another one. What
 			// the hash of a version to come hides is settled already.
 			if test.intact && test.dressed {
@@ -165,8 +168,10 @@ func TestInspectAfterTheSpecChanged(t *testing.T) {
 			record := recordOf(r, newToken())
 			test.change(r)
 			want := secret.Content{Record: record, Intact: true, Shaped: true, Dressed: test.dressed}
-			if diff := cmp.Diff(want, secret.Hold(r, s).Inspect(r)); diff != "" {
-				t.Errorf("Inspect (-want +got):\n%s", diff)
+			for form, s := range map[string]*corev1.Secret{"itself": s, "stripped": secret.Strip(s)} {
+				if diff := cmp.Diff(want, secret.Hold(r, s).Inspect(r)); diff != "" {
+					t.Errorf("Inspect of the Secret %s (-want +got):\n%s", form, diff)
+				}
 			}
 		})
 	}
@@ -190,8 +195,10 @@ func TestInspectOfEachHolding(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := written(t, newRequest(), newToken())
 			test.change(s)
-			if diff := cmp.Diff(test.want, secret.Hold(newRequest(), s).Inspect(newRequest())); diff != "" {
-				t.Errorf("Inspect (-want +got):\n%s", diff)
+			for form, s := range map[string]*corev1.Secret{"itself": s, "stripped": secret.Strip(s)} {
+				if diff := cmp.Diff(test.want, secret.Hold(newRequest(), s).Inspect(newRequest())); diff != "" {
+					t.Errorf("Inspect of the Secret %s (-want +got):\n%s", form, diff)
+				}
 			}
 		})
 	}

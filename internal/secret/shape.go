@@ -178,7 +178,7 @@ func shapeHash(wanted *stsv1alpha1.TokenSecret) string {
 }
 
 // Body is what an intact Secret holds for its record: to write it again with other labels costs no
-// call.
+// call. That of a stripped one is empty.
 func (h Holding) Body() Body {
 	b := Body{Data: map[string][]byte{}}
 	for key := range strings.SplitSeq(h.Secret.Annotations[stsv1alpha1.AnnotationKeys], ",") {

@@ -72,7 +72,7 @@ func (p profiler) start(ctx context.Context) (finish func()) {
 		GinkgoHelper()
 		close(enough)
 		Expect(<-done).To(Succeed())
-		Expect(p.fetch(ctx, "heap", "heap")).To(Succeed())
+		Expect(p.fetch(ctx, "heap?gc=1", "heap")).To(Succeed())
 		Expect(p.fetch(ctx, "allocs", "allocs")).To(Succeed())
 	}
 }

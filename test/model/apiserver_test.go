@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/secret"
 )
 
 // fault is what goes wrong with one write.
@@ -89,7 +90,11 @@ func (p *process) client() client.WithWatch {
 			if p.isDead() {
 				return errDead
 			}
-			return c.Get(ctx, key, o, opts...)
+			err := c.Get(ctx, key, o, opts...)
+			if r, ok := o.(*stsv1alpha1.TokenRequest); ok {
+				r.UID = uidOf(key)
+			}
+			return err
 		},
 		List: p.list,
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
@@ -140,11 +145,16 @@ func (p *process) cached(through client.WithWatch) client.Client {
 	return interceptor.NewClient(through, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			err := c.Get(ctx, key, o, opts...)
-			if s, ok := o.(*corev1.Secret); ok && err == nil && s.Labels[stsv1alpha1.LabelManaged] != stsv1alpha1.LabelManagedValue {
+			s, ok := o.(*corev1.Secret)
+			if !ok || err != nil {
+				return err
+			}
+			if s.Labels[stsv1alpha1.LabelManaged] != stsv1alpha1.LabelManagedValue {
 				*s = corev1.Secret{}
 				return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, key.Name)
 			}
-			return err
+			*s = *secret.Strip(s)
+			return nil
 		},
 	})
 }
@@ -165,7 +175,7 @@ func (p *process) list(ctx context.Context, c client.WithWatch, list client.Obje
 	var kept []stsv1alpha1.TokenRequest
 	for _, r := range all.Items {
 		r.UID = uidOf(client.ObjectKeyFromObject(&r))
-		if asked.FieldSelector.Matches(fieldsOf{"secretName": r.SecretName()}) {
+		if r.SecretName() != r.Name && asked.FieldSelector.Matches(fieldsOf{"secretName": r.SecretName()}) {
 			kept = append(kept, r)
 		}
 	}

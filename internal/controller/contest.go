@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -108,8 +107,6 @@ func (r *Reconciler) namespaceEnds(ctx context.Context, a *attempt) (bool, error
 	if r.OperatorNamespace == "" {
 		return false, nil
 	}
-	namespace := &metav1.PartialObjectMetadata{}
-	namespace.SetGroupVersionKind(namespaceKind())
-	_, err := r.find(ctx, types.NamespacedName{Name: a.request.Namespace}, namespace)
-	return !namespace.DeletionTimestamp.IsZero(), err
+	namespace, err := r.namespace(ctx, a.request.Namespace)
+	return err == nil && (namespace == nil || !namespace.DeletionTimestamp.IsZero()), err
 }

@@ -82,14 +82,41 @@ func (r *Reconciler) chooseForCluster(ctx context.Context, a *attempt, name stri
 		a.denied = a.issuerMissing()
 		return nil
 	}
-	namespace := &metav1.PartialObjectMetadata{}
-	namespace.SetGroupVersionKind(namespaceKind())
-	if _, err := r.find(ctx, types.NamespacedName{Name: a.request.Namespace}, namespace); err != nil {
+	namespace, err := r.namespace(ctx, a.request.Namespace)
+	if err != nil {
 		return err
 	}
+	var has labels.Set
+	if namespace != nil {
+		has = namespace.Labels
+	}
 	a.take(&issuer.Spec.IssuerSpec, r.OperatorNamespace)
-	a.denied = a.servedBy(issuer, labels.Set(namespace.Labels))
+	a.denied = a.servedBy(issuer, has)
 	return nil
+}
+
+// namespace is the metadata of a namespace, from the cache or, when that has none, from the API server;
+// nil when there is none. A request may be heard of before its new namespace, and outlive, in the cache, one that is
+// gone. The operator may list namespaces, for its watch, and not get them: a list of one says the same.
+func (r *Reconciler) namespace(ctx context.Context, name string) (*metav1.PartialObjectMetadata, error) {
+	cached := &metav1.PartialObjectMetadata{}
+	cached.SetGroupVersionKind(namespaceKind())
+	err := r.Client.Get(ctx, types.NamespacedName{Name: name}, cached)
+	if err == nil {
+		return cached, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("reading namespace %s: %w", name, err)
+	}
+	live := &metav1.PartialObjectMetadataList{}
+	live.SetGroupVersionKind(namespaceKind())
+	if err := r.Live.List(ctx, live, client.MatchingFields{metav1.ObjectNameField: name}); err != nil {
+		return nil, fmt.Errorf("listing namespace %s: %w", name, err)
+	}
+	if len(live.Items) == 0 {
+		return nil, nil
+	}
+	return &live.Items[0], nil
 }
 
 // find reads an object from the cache, and from the API server when the cache has none: of an issuer

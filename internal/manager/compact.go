@@ -28,8 +28,12 @@ type compactor struct {
 	issuers map[string]*stsv1alpha1.IssuerSpec
 }
 
-// mostShared bounds each of the pools. One that is full is emptied: what is out there stays shared.
-const mostShared = 4096
+// Bounds of the pools, so that a tenant who makes ever new objects fills some 25 MiB and not the memory.
+// One that is full is emptied: what is out there stays shared. What is longer isn't shared.
+const (
+	mostShared    = 2048
+	longestShared = 2 << 10 // of a key in a pool, in bytes
+)
 
 func newCompactor() *compactor {
 	return &compactor{
@@ -143,6 +147,9 @@ func (c *compactor) issuer(of *stsv1alpha1.IssuerSpec) *stsv1alpha1.IssuerSpec {
 func shared[V any](pool map[string]V, key string, value V) V {
 	if there, ok := pool[key]; ok {
 		return there
+	}
+	if len(key) > longestShared {
+		return value
 	}
 	if len(pool) >= mostShared {
 		clear(pool)

@@ -4,6 +4,7 @@
 package manager
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -133,6 +134,26 @@ func TestThePoolsAreBounded(t *testing.T) {
 	for what, size := range map[string]int{"texts": len(c.texts), "labels": len(c.labels), "issuers": len(c.issuers)} {
 		if size > mostShared {
 			t.Errorf("%d %s are kept", size, what)
+		}
+	}
+}
+
+func TestWhatIsLongIsntShared(t *testing.T) {
+	c := newCompactor()
+	r := anyRequest("graph")
+	r.Status.Conditions[0].Message = strings.Repeat("m", longestShared+1)
+	r.Spec.Issuer.TLS = &stsv1alpha1.IssuerTLS{CABundle: bytes.Repeat([]byte("c"), longestShared)}
+	r.Labels[strings.Repeat("l", longestShared)] = "v"
+	before := r.DeepCopy()
+	if diff := cmp.Diff(before, kept(t, c, r)); diff != "" {
+		t.Errorf("what is kept (-want +got):\n%s", diff)
+	}
+	if len(c.issuers)+len(c.labels) > 0 {
+		t.Errorf("%d issuers and %d labels are shared", len(c.issuers), len(c.labels))
+	}
+	for text := range c.texts {
+		if len(text) > longestShared {
+			t.Errorf("a text of %d bytes is shared", len(text))
 		}
 	}
 }

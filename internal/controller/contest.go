@@ -51,7 +51,7 @@ func (r *Reconciler) wanting(ctx context.Context, secret types.NamespacedName) (
 		all = append(all, &others.Items[i])
 	}
 	namesake := &stsv1alpha1.TokenRequest{}
-	switch err := r.Client.Get(ctx, secret, namesake, client.DisableReadYourWritesConsistency); {
+	switch err := r.Client.Get(ctx, secret, namesake, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); {
 	case apierrors.IsNotFound(err):
 		return all, nil
 	case err != nil:

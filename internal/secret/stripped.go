@@ -30,7 +30,7 @@ func Strip(s *corev1.Secret) *corev1.Secret {
 	for _, checked := range []string{stsv1alpha1.AnnotationContent, stsv1alpha1.AnnotationKeys} {
 		delete(stripped.Annotations, checked)
 	}
-	if h.Body().TokenKey == "" {
+	if !h.HasToken() {
 		delete(stripped.Annotations, stsv1alpha1.AnnotationTokenKey)
 	}
 	// What the hash doesn't vouch for was never said, see Holding.record.

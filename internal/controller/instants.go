@@ -5,12 +5,10 @@ package controller
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
@@ -22,11 +20,8 @@ type Instants struct {
 }
 
 // Instants are those of the eldest requests in the cache, and how many were left out.
-func (r *Reconciler) Instants(ctx context.Context, most int) (shown []Instants, omitted int) {
-	var requests []*stsv1alpha1.TokenRequest
-	if err := r.each(ctx, func(request *stsv1alpha1.TokenRequest) { requests = append(requests, request) }); err != nil {
-		log.FromContext(ctx).Error(err, "Listing TokenRequests from the cache")
-	}
+func (r *Reconciler) Instants(most int) (shown []Instants, omitted int) {
+	requests := slices.Collect(r.Requests)
 	for _, request := range eldest(requests, most) {
 		shown = append(shown, instantsOf(request))
 	}

@@ -25,7 +25,7 @@ func (r *Reconciler) IssuerUse(ctx context.Context) IssuerUse {
 			use.Cluster[key.Name] = 0
 		}
 	}
-	r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
+	for request := range r.Requests {
 		ref := request.Spec.IssuerRef
 		switch {
 		case ref == nil:
@@ -38,7 +38,6 @@ func (r *Reconciler) IssuerUse(ctx context.Context) IssuerUse {
 				use.Cluster[string(ref.Name)]++
 			}
 		}
-		return false
-	})
+	}
 	return use
 }

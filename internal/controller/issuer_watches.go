@@ -120,10 +120,10 @@ func namespaceKind() schema.GroupVersionKind { return corev1.SchemeGroupVersion.
 
 // requestsOfNamespace are the requests of a namespace that a ClusterTokenIssuer serves, or might.
 func (r *Reconciler) requestsOfNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
-	return asRequests(r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
+	return asRequests(r.list(ctx, namespace.GetName(), func(request *stsv1alpha1.TokenRequest) bool {
 		ref := request.Spec.IssuerRef
 		return ref != nil && ref.Kind == stsv1alpha1.IssuerKindClusterTokenIssuer
-	}, client.InNamespace(namespace.GetName())))
+	}))
 }
 
 // requestsOf are the requests that refer to an issuer: in its namespace, or in all.

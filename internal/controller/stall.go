@@ -5,11 +5,11 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,14 +72,13 @@ func planOf(request *stsv1alpha1.TokenRequest) stall.Plan {
 	return plan
 }
 
-// plans are those of all requests in the cache, which is shared and only read.
-func (r *Reconciler) plans(ctx context.Context) (map[types.UID]stall.Plan, map[types.UID]*stsv1alpha1.TokenRequest, error) {
-	plans, requests := map[types.UID]stall.Plan{}, map[types.UID]*stsv1alpha1.TokenRequest{}
-	err := r.each(ctx, func(request *stsv1alpha1.TokenRequest) {
-		plans[request.UID] = planOf(request)
-		requests[request.UID] = request
-	})
-	return plans, requests, err
+// plans are those of all requests in the cache.
+func (r *Reconciler) plans(yield func(types.UID, stall.Plan) bool) {
+	for request := range r.Requests {
+		if !yield(request.UID, planOf(request)) {
+			return
+		}
+	}
 }
 
 // Overdue counts requests whose time has come without a look.
@@ -93,15 +92,8 @@ type Overdue struct {
 }
 
 // Overdue counts the requests in the cache. A replica that doesn't lead finds none.
-func (r *Reconciler) Overdue(ctx context.Context) Overdue {
-	if !r.Looks.Started() {
-		return Overdue{} // the cache may not have synced, and would be waited for
-	}
-	plans, _, err := r.plans(ctx)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Looking for overdue TokenRequests")
-	}
-	v := r.Looks.Judge(plans, r.Clock.Now())
+func (r *Reconciler) Overdue() Overdue {
+	v := r.Looks.Judge(r.plans, r.Clock.Now())
 	return Overdue{Requests: len(v.Stalled), Worst: v.Worst, Stalls: r.Looks.Stalls()}
 }
 
@@ -109,30 +101,31 @@ func (r *Reconciler) Overdue(ctx context.Context) Overdue {
 // begins when the controllers do. wake must not wait.
 func (r *Reconciler) WatchForStalls(ctx context.Context, wake func(types.NamespacedName)) error {
 	r.Looks.Start(r.Clock.Now())
-	wait.UntilWithContext(ctx, func(ctx context.Context) {
-		if err := r.lookForStalls(ctx, wake); err != nil {
-			log.FromContext(ctx).Error(err, "Looking for stalled TokenRequests")
-		}
-	}, stallInterval)
+	wait.UntilWithContext(ctx, func(ctx context.Context) { r.lookForStalls(ctx, wake) }, stallInterval)
 	return nil
 }
 
 // lookForStalls wakes the stalled: a key that the queue has lost comes back so. Where it is the workers
 // that hang, that does nothing, and readiness goes on to fail.
-func (r *Reconciler) lookForStalls(ctx context.Context, wake func(types.NamespacedName)) error {
-	plans, requests, err := r.plans(ctx)
-	if err != nil {
-		return fmt.Errorf("listing TokenRequests from the cache: %w", err)
+func (r *Reconciler) lookForStalls(ctx context.Context, wake func(types.NamespacedName)) {
+	verdict, begun := r.Looks.Advance(r.plans, r.Clock.Now())
+	if len(verdict.Stalled) == 0 {
+		return
 	}
-	verdict, begun := r.Looks.Advance(plans, r.Clock.Now())
-	for _, uid := range begun {
-		request := requests[uid].DeepCopy()
-		log.FromContext(ctx).Info("TokenRequest is overdue", "TokenRequest", client.ObjectKeyFromObject(request).String())
-		r.Events.Eventf(request, nil, corev1.EventTypeWarning, reasonRefreshOverdue, actionRequeue,
-			"The next step of this request is overdue by more than a minute, and no worker has taken it. It is queued anew; if it stays overdue, restart the operator.")
+	stalled, news := sets.New(verdict.Stalled...), sets.New(begun...)
+	for request := range r.Requests {
+		if !stalled.Has(request.UID) {
+			continue
+		}
+		if news.Has(request.UID) {
+			r.tellOfStall(ctx, request.DeepCopy())
+		}
+		wake(client.ObjectKeyFromObject(request))
 	}
-	for _, uid := range verdict.Stalled {
-		wake(client.ObjectKeyFromObject(requests[uid]))
-	}
-	return nil
+}
+
+func (r *Reconciler) tellOfStall(ctx context.Context, request *stsv1alpha1.TokenRequest) {
+	log.FromContext(ctx).Info("TokenRequest is overdue", "TokenRequest", client.ObjectKeyFromObject(request).String())
+	r.Events.Eventf(request, nil, corev1.EventTypeWarning, reasonRefreshOverdue, actionRequeue,
+		"The next step of this request is overdue by more than a minute, and no worker has taken it. It is queued anew; if it stays overdue, restart the operator.")
 }

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -76,10 +77,10 @@ func TestALookSaysWhenTheNextIsDue(t *testing.T) {
 			r.lookBegins(a)
 			c.end(r, a)
 			plans := map[types.UID]stall.Plan{a.request.UID: {At: noon.Add(30 * time.Minute)}}
-			if v := r.Looks.Judge(plans, noon.Add(c.innocent)); len(v.Stalled) > 0 {
+			if v := r.Looks.Judge(maps.All(plans), noon.Add(c.innocent)); len(v.Stalled) > 0 {
 				t.Errorf("it is overdue after %s", c.innocent)
 			}
-			if v := r.Looks.Judge(plans, noon.Add(c.stalled)); c.stalled > 0 && len(v.Stalled) == 0 {
+			if v := r.Looks.Judge(maps.All(plans), noon.Add(c.stalled)); c.stalled > 0 && len(v.Stalled) == 0 {
 				t.Errorf("it isn't overdue after %s", c.stalled)
 			}
 		})

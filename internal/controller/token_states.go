@@ -4,7 +4,6 @@
 package controller
 
 import (
-	"context"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,13 +20,12 @@ type TokenStates struct {
 
 // TokenStates counts the requests in the cache, by the clock and not by when somebody looked last: a
 // token expires also while nobody reconciles.
-func (r *Reconciler) TokenStates(ctx context.Context) TokenStates {
+func (r *Reconciler) TokenStates() TokenStates {
 	var states TokenStates
 	now := r.Clock.Now()
-	r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
+	for request := range r.Requests {
 		states.add(request, now)
-		return false
-	})
+	}
 	return states
 }
 

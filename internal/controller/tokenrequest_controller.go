@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -62,6 +63,8 @@ type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live client.Reader
+	// Requests are all TokenRequests in the cache, shared with it: they may only be read.
+	Requests iter.Seq[*stsv1alpha1.TokenRequest]
 	// Credentials reads what issuers refer to.
 	Credentials credential.Resolver
 	// STS asks for tokens.

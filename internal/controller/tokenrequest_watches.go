@@ -144,9 +144,13 @@ func (r *Reconciler) unsettledWith(issuers *IssuerQueues) func(context.Context) 
 		for _, issuer := range r.allIssuers(ctx) {
 			issuers.Wake(issuer)
 		}
-		return r.list(ctx, func(request *stsv1alpha1.TokenRequest) bool {
-			return !isIssued(request.Status) || !meta.IsStatusConditionTrue(request.Status.Conditions, stsv1alpha1.ConditionReady)
-		})
+		var names []types.NamespacedName
+		for request := range r.Requests {
+			if !isIssued(request.Status) || !meta.IsStatusConditionTrue(request.Status.Conditions, stsv1alpha1.ConditionReady) {
+				names = append(names, client.ObjectKeyFromObject(request))
+			}
+		}
+		return names
 	}
 }
 
@@ -165,34 +169,24 @@ func (r *Reconciler) wantersOf(ctx context.Context, secret types.NamespacedName)
 
 func (r *Reconciler) indexed(ctx context.Context, index, key, namespace string) []types.NamespacedName {
 	all := func(*stsv1alpha1.TokenRequest) bool { return true }
-	return r.list(ctx, all, client.InNamespace(namespace), client.MatchingFields{index: key})
+	return r.list(ctx, namespace, all, client.MatchingFields{index: key})
 }
 
-// list reads names from the cache, in place: nothing of what it is handed is kept or changed.
-func (r *Reconciler) list(ctx context.Context, wanted func(*stsv1alpha1.TokenRequest) bool, options ...client.ListOption) []types.NamespacedName {
-	var names []types.NamespacedName
-	err := r.each(ctx, func(request *stsv1alpha1.TokenRequest) {
-		if wanted(request) {
-			names = append(names, client.ObjectKeyFromObject(request))
-		}
-	}, options...)
-	if err != nil {
+// list reads the names of a namespace's requests from the cache, in place: nothing of what wanted is handed
+// is kept or changed.
+func (r *Reconciler) list(ctx context.Context, namespace string, wanted func(*stsv1alpha1.TokenRequest) bool, options ...client.ListOption) []types.NamespacedName {
+	var list stsv1alpha1.TokenRequestList
+	options = append(options, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if err := r.Client.List(ctx, &list, options...); err != nil {
 		log.FromContext(ctx).Error(err, "Listing TokenRequests from the cache")
 	}
-	return names
-}
-
-// each visits the cached requests, which are shared: they may only be read.
-func (r *Reconciler) each(ctx context.Context, visit func(*stsv1alpha1.TokenRequest), options ...client.ListOption) error {
-	var list stsv1alpha1.TokenRequestList
-	options = append(options, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
-	if err := r.Client.List(ctx, &list, options...); err != nil {
-		return err
-	}
+	var names []types.NamespacedName
 	for i := range list.Items {
-		visit(&list.Items[i])
+		if wanted(&list.Items[i]) {
+			names = append(names, client.ObjectKeyFromObject(&list.Items[i]))
+		}
 	}
-	return nil
+	return names
 }
 
 // loading is a source without events. A controller starts its sources once it leads and waits for

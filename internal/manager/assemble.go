@@ -62,8 +62,14 @@ const wakeBuffer = 1024
 // flushTimeout bounds the last write of the gates.
 const flushTimeout = 5 * time.Second
 
+// parts are made before the others.
+type parts struct {
+	metadata metadata.Interface
+	requests *cachedRequests
+}
+
 // assemble makes the parts of the operator and hands them to the manager.
-func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Interface, c Config, clk clock.PassiveClock) error {
+func assemble(ctx context.Context, mgr ctrl.Manager, made parts, c Config, clk clock.PassiveClock) error {
 	recorder := mgr.GetEventRecorder(stsv1alpha1.FieldManager)
 	gates := throttle.New[*oautherr.Error](throttle.Limits{}, clk)
 	// It sees what another leader wrote a moment ago, and creates what no cache can hold: reviews and
@@ -85,6 +91,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 	reconciler := &controller.Reconciler{
 		Client:            mgr.GetClient(),
 		Live:              mgr.GetAPIReader(),
+		Requests:          made.requests.all,
 		Credentials:       credential.Resolver{Reader: credential.JoinReads(mgr.GetAPIReader()), Now: clk.Now, RequireAllowedHosts: c.RequireAllowedHosts},
 		STS:               metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:           flights,
@@ -107,7 +114,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, metadataClient metadata.Int
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return keepStored(ctx, store) })),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return expose(ctx, observed, crmetrics.Registry) })),
 		reconciler.SetupWithManager(ctx, mgr, controller.Watching{
-			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Issuers: queues, Workers: c.MaxConcurrentReconciles,
+			Woken: woken, Metadata: made.metadata, Namespaces: c.WatchNamespaces, Issuers: queues, Workers: c.MaxConcurrentReconciles,
 		}),
 		assembleIssuers(mgr, reconciler, queues),
 	)
@@ -119,10 +126,10 @@ func observers(ctx context.Context, r *controller.Reconciler, perObject int) []p
 		metrics.Reuses(r.Shelf.Hits),
 		metrics.Results(r.Results.Counts),
 		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(r.IssuerUse(ctx)) }),
-		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(r.TokenStates(ctx)) }),
-		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests(r.Overdue(ctx)) }),
+		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(r.TokenStates()) }),
+		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests(r.Overdue()) }),
 		metrics.PerRequest(func() ([]metrics.Instants, int) {
-			shown, omitted := r.Instants(ctx, perObject)
+			shown, omitted := r.Instants(perObject)
 			instants := make([]metrics.Instants, len(shown))
 			for i := range shown {
 				instants[i] = metrics.Instants(shown[i])
@@ -142,8 +149,8 @@ func watchForStalls(mgr ctrl.Manager, r *controller.Reconciler, woken chan<- eve
 	}
 	return errors.Join(
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return r.WatchForStalls(ctx, wake) })),
-		mgr.AddReadyzCheck("overdue", func(req *http.Request) error {
-			if overdue := r.Overdue(req.Context()); overdue.Requests > 0 {
+		mgr.AddReadyzCheck("overdue", func(*http.Request) error {
+			if overdue := r.Overdue(); overdue.Requests > 0 {
 				return fmt.Errorf("%d TokenRequests are overdue, the worst by %s", overdue.Requests, overdue.Worst)
 			}
 			return nil

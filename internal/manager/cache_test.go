@@ -40,7 +40,7 @@ func TestTheCacheHoldsOurSecretsAlone(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			for _, c := range []Config{{}, {WatchNamespaces: []string{"payments"}}} {
-				if got := selectorOf(t, cacheOptions(c)).Matches(test.labels); got != test.want {
+				if got := selectorOf(t, cacheOptions(c, &cachedRequests{})).Matches(test.labels); got != test.want {
 					t.Errorf("with namespaces %q the cache holds %v: %t, want %t", c.WatchNamespaces, test.labels, got, test.want)
 				}
 			}
@@ -56,7 +56,7 @@ func TestTheCacheWatchesTheNamespacesThatAreServed(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := slices.Sorted(maps.Keys(cacheOptions(Config{WatchNamespaces: test.namespaces}).DefaultNamespaces))
+			got := slices.Sorted(maps.Keys(cacheOptions(Config{WatchNamespaces: test.namespaces}, &cachedRequests{}).DefaultNamespaces))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("DefaultNamespaces (-want +got):\n%s", diff)
 			}
@@ -66,7 +66,7 @@ func TestTheCacheWatchesTheNamespacesThatAreServed(t *testing.T) {
 
 func TestTheCacheDropsManagedFields(t *testing.T) {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "graph", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}}}
-	kept, err := cacheOptions(Config{}).DefaultTransform(s)
+	kept, err := cacheOptions(Config{}, &cachedRequests{}).DefaultTransform(s)
 	if err != nil {
 		t.Fatalf("DefaultTransform: %v", err)
 	}

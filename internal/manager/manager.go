@@ -18,7 +18,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -28,7 +27,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	crmanager "sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -69,7 +67,8 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 	// The API server's priority and fairness knows better than a limit here what it can take; a
 	// client-side limit made waits of 5 s the normal case elsewhere (vault-secrets-operator#1000).
 	cluster.QPS = -1
-	mgr, err := newManager(cluster, c)
+	requests := &cachedRequests{}
+	mgr, err := newManager(cluster, c, requests)
 	if err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 	if err != nil {
 		return fmt.Errorf("making the metadata client: %w", err)
 	}
-	if err := assemble(ctx, mgr, metadataClient, c, clk); err != nil {
+	if err := assemble(ctx, mgr, parts{metadata: metadataClient, requests: requests}, c, clk); err != nil {
 		return err
 	}
 	if err := addProbes(mgr); err != nil {
@@ -86,9 +85,9 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 	return mgr.Start(ctx)
 }
 
-func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
+func newManager(cluster *rest.Config, c Config, requests *cachedRequests) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("filling the scheme: %w", err)
 	}
 	lock, err := leaderLock(cluster, c)
@@ -97,7 +96,7 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 	}
 	mgr, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(c),
+		Cache:                         cacheOptions(c, requests),
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		LeaderElection:                c.LeaderElect,
 		LeaderElectionReleaseOnCancel: true,
@@ -122,11 +121,12 @@ func newManager(cluster *rest.Config, c Config) (ctrl.Manager, error) {
 const shutdownTimeout = 20 * time.Second
 
 // cacheOptions keep other people's Secrets out of memory, and the tokens in our own.
-func cacheOptions(c Config) cache.Options {
+func cacheOptions(c Config, requests *cachedRequests) cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{stsv1alpha1.LabelManaged: stsv1alpha1.LabelManagedValue})
 	options := cache.Options{
 		ByObject:         map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: ours}},
 		DefaultTransform: newCompactor().Transform,
+		NewInformer:      requests.newInformer,
 	}
 	if len(c.WatchNamespaces) > 0 {
 		options.DefaultNamespaces = map[string]cache.Config{}
@@ -141,7 +141,7 @@ func metricsOptions(c Config) metricsserver.Options {
 	return metricsserver.Options{
 		BindAddress:    c.MetricsBindAddress,
 		SecureServing:  true,
-		FilterProvider: filters.WithAuthenticationAndAuthorization,
+		FilterProvider: metricsReaders,
 		// HTTP/2 stays off here as in the kubebuilder scaffold: CVE-2023-44487, CVE-2023-39325.
 		TLSOpts: []func(*tls.Config){func(t *tls.Config) { t.NextProtos = []string{"http/1.1"} }},
 	}

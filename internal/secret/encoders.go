@@ -7,53 +7,20 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
-	"text/template"
 )
 
-// encoders are the functions of a template. Each makes a text that its format's readers take for the
-// very same token, whatever characters an STS has put into it, or refuses. None does I/O, and none of
-// their errors quotes what it was given.
-func encoders() template.FuncMap {
-	return template.FuncMap{
-		"b64enc":  bounded(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
-		"json":    bounded(jsonString),
-		"percent": bounded(percentEncoded),
-		"netrc":   bounded(plainIn("netrc", netrcPlain)),
-		"env":     bounded(plainIn("env", envPlain)),
-		"print":   joined,
-	}
-}
-
-// refusal is an encoder's own error, which Go's template engine wraps in words of its own.
+// refusal is an encoder's own error, which quotes nothing that it was given.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
 const errTooLong = refusal("makes more than 64 KiB")
 
-func bounded(encode func(string) (string, error)) func(string) (string, error) {
-	return func(s string) (string, error) {
-		encoded, err := encode(s)
-		if err == nil && len(encoded) > longestText {
-			return "", errTooLong
-		}
-		return encoded, err
-	}
-}
-
-// joined is print without the spaces that Go puts between some operands.
-func joined(parts ...string) (string, error) {
-	length := 0
-	for _, part := range parts {
-		length += len(part)
-	}
-	if length > longestText {
-		return "", errTooLong
-	}
-	return strings.Join(parts, ""), nil
+// base64Encoded is of RFC 4648, section 4.
+func base64Encoded(s string) (string, error) {
+	return base64.StdEncoding.EncodeToString([]byte(s)), nil
 }
 
 // jsonString is a JSON string with its quotes, which is one of YAML as well. Go's escapes for HTML would
@@ -63,7 +30,7 @@ func jsonString(s string) (string, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(s); err != nil {
-		return "", errors.New("json can't encode the text")
+		return "", refusal("can't write what json is given")
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }

@@ -4,13 +4,10 @@
 package secret
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"text/template"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/sts"
@@ -18,7 +15,7 @@ import (
 
 // Shape is how a token is written into the keys of its Secret. The zero value writes the default keys.
 type Shape struct {
-	templates []*template.Template
+	templates []template
 }
 
 // NewShape reads the templates of a request. Its error is a *TemplateError, always of the same key
@@ -88,12 +85,12 @@ func (s Shape) Body(token sts.Sensitive, record Record) (Body, error) {
 	f := record.fields(token)
 	data := map[string][]byte{}
 	for _, t := range s.templates {
-		made, err := execute(t, f)
+		made, err := t.execute(f)
 		if err != nil {
 			return Body{}, err
 		}
 		if len(made) > 0 {
-			data[t.Name()] = made
+			data[t.key] = made
 		}
 	}
 	if len(data) == 0 {
@@ -110,29 +107,6 @@ func keyOf(token sts.Sensitive, data map[string][]byte) string {
 		}
 	}
 	return ""
-}
-
-func execute(t *template.Template, f fields) ([]byte, error) {
-	var out boundedBuffer
-	err := t.Execute(&out, f)
-	if err == nil {
-		return out.Bytes(), nil
-	}
-	// Only an encoder's own words are known to quote nothing.
-	problem := refusal("can't write this token")
-	errors.As(err, &problem)
-	return nil, &TemplateError{t.Name(), string(problem)}
-}
-
-// boundedBuffer refuses what would make it longer than a template's text may be.
-type boundedBuffer struct{ bytes.Buffer }
-
-// Write takes p in, or returns errTooLong.
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > longestText {
-		return 0, errTooLong
-	}
-	return b.Buffer.Write(p)
 }
 
 // fields is what a template sees of the record's token.

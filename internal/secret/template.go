@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/template"
 	"text/template/parse"
 )
 
@@ -26,6 +25,26 @@ const (
 // its reach (GHSA-77v3-r3jw-j2v2: a function that read any Secret).
 type fields struct {
 	AccessToken, TokenType, IssuedTokenType, Scope, IssuedAt, ExpiresAt string
+}
+
+// named is a field of fieldNames, or "".
+func (f fields) named(name string) string {
+	switch name {
+	case "AccessToken":
+		return f.AccessToken
+	case "TokenType":
+		return f.TokenType
+	case "IssuedTokenType":
+		return f.IssuedTokenType
+	case "Scope":
+		return f.Scope
+	case "IssuedAt":
+		return f.IssuedAt
+	case "ExpiresAt":
+		return f.ExpiresAt
+	default:
+		return ""
+	}
 }
 
 func fieldNames() []string {
@@ -57,26 +76,33 @@ func (e *TemplateError) Error() string {
 	return fmt.Sprintf("the template of key %s %s", e.Key, e.Problem)
 }
 
+// template is one that compile has read: of its tree nothing is left that writer doesn't know.
+type template struct {
+	key  string
+	root *parse.ListNode
+}
+
 // compile reads one template, and says whether it may write the token. Of Go's language text, fields, pipelines, if and the listed functions
 // are left: no loops, variables, definitions or methods. A list of what is allowed is checked against
 // the tree that Go's own parser has made, so that what a later Go adds is refused until somebody has
 // thought of it.
-func compile(key, source string) (compiled *template.Template, token bool, err error) {
+func compile(key, source string) (compiled template, token bool, err error) {
 	if len(source) > longestTemplate {
-		return nil, false, &TemplateError{key, "is longer than 8 KiB"}
+		return template{}, false, &TemplateError{key, "is longer than 8 KiB"}
 	}
-	parsed, err := template.New(key).Option("missingkey=error").Funcs(encoders()).Parse(source)
-	if err != nil {
-		return nil, false, &TemplateError{key, "can't be read: " + complaint(err)}
+	tree, defined := parse.New(key), map[string]*parse.Tree{}
+	tree.Mode = parse.SkipFuncCheck // reader checks them, in words of its own
+	if _, err := tree.Parse(source, "", "", defined); err != nil {
+		return template{}, false, &TemplateError{key, "can't be read: " + complaint(err)}
 	}
-	if len(parsed.Templates()) > 1 || parsed.Tree == nil {
-		return nil, false, &TemplateError{key, "defines another template; write one text"}
+	if len(defined) != 1 || defined[key] != tree {
+		return template{}, false, &TemplateError{key, "defines another template; write one text"}
 	}
 	r := reader{}
-	if err := r.list(parsed.Root); err != nil {
-		return nil, false, &TemplateError{key, err.Error()}
+	if err := r.list(tree.Root); err != nil {
+		return template{}, false, &TemplateError{key, err.Error()}
 	}
-	return parsed, r.token, nil
+	return template{key, tree.Root}, r.token, nil
 }
 
 // complaint is what Go's parser says, without its prefix of names and lines that mean nothing to who
@@ -108,7 +134,7 @@ func (r *reader) list(list *parse.ListNode) error {
 
 func (r *reader) node(node parse.Node) error {
 	switch n := node.(type) {
-	case *parse.TextNode, *parse.CommentNode:
+	case *parse.TextNode:
 		return nil
 	case *parse.ActionNode:
 		made, err := r.pipe(n.Pipe)
@@ -198,45 +224,17 @@ func (r *reader) operand(node parse.Node) (value, error) {
 	}
 }
 
-// signature is how a function is called, and what it makes.
-type signature struct {
-	takes func(arguments []value) bool
-	wants string // in words that follow "something else than"
-	makes func(arguments []value) value
-}
-
-func signatureOf(name string) (signature, bool) {
-	always := func(v value) func([]value) value { return func([]value) value { return v } }
-	switch name {
-	case "b64enc", "json", "percent", "netrc", "env":
-		return signature{func(a []value) bool { return len(a) == 1 && a[0] == text }, "one text", always(text)}, true
-	case "print":
-		return signature{func(a []value) bool { return len(a) > 0 && alike(a) && a[0] == text }, "texts", always(text)}, true
-	case "eq", "ne":
-		return signature{func(a []value) bool { return len(a) == 2 && alike(a) && a[0] == text }, "two texts", always(truth)}, true
-	case "not":
-		return signature{func(a []value) bool { return len(a) == 1 }, "one value", always(truth)}, true
-	case "and", "or":
-		return signature{func(a []value) bool { return len(a) > 0 && alike(a) }, "values of one kind", func(a []value) value { return a[0] }}, true
-	default:
-		return signature{}, false
-	}
-}
-
-// alike says that no two of the values, of which there is one at least, are of different kinds.
-func alike(values []value) bool {
-	return !slices.ContainsFunc(values, func(v value) bool { return v != values[0] })
-}
-
 // resultOf is what a function makes of such arguments.
 func resultOf(name string, arguments []value) (value, error) {
-	s, listed := signatureOf(name)
+	f, listed := functionOf(name)
 	switch {
 	case !listed:
 		return "", fmt.Errorf("calls %s, which isn't allowed; the functions are and, b64enc, env, eq, json, ne, netrc, not, or, percent and print", name)
-	case !s.takes(arguments):
-		return "", fmt.Errorf("calls %s with something else than %s", name, s.wants)
+	case !f.takes(arguments):
+		return "", fmt.Errorf("calls %s with something else than %s", name, f.wants)
+	case f.makes == either:
+		return arguments[0], nil
 	default:
-		return s.makes(arguments), nil
+		return f.makes, nil
 	}
 }

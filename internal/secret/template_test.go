@@ -63,7 +63,7 @@ func TestTemplatesMake(t *testing.T) {
 func TestTemplatesAreRefused(t *testing.T) {
 	tests := map[string]struct{ template, says string }{
 		"that can't be read":         {"{{ .AccessToken", "unclosed action"},
-		"with an unknown function":   {"{{ env2 .AccessToken }}", `function "env2" not defined`},
+		"with an unknown function":   {"{{ env2 .AccessToken }}", "calls env2, which isn't allowed; the functions are and"},
 		"with an unknown field":      {"{{ .RefreshToken }}", "has no field .RefreshToken; there are .AccessToken"},
 		"with a field of a field":    {"{{ .AccessToken.Len }}", "has no field"},
 		"with a field of a pipeline": {"{{ (print .Scope).Len }}", "isn't allowed"},

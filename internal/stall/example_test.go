@@ -5,6 +5,7 @@ package stall_test
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"tokenrequest.dev/operator/internal/stall"
@@ -17,12 +18,12 @@ func ExampleWatch() {
 
 	var watch stall.Watch[string]
 	watch.Start(noon.Add(-time.Hour))
-	fmt.Println(watch.Judge(plans, noon.Add(30*time.Second)))
-	fmt.Println(watch.Judge(plans, noon.Add(2*time.Minute)))
+	fmt.Println(watch.Judge(maps.All(plans), noon.Add(30*time.Second)))
+	fmt.Println(watch.Judge(maps.All(plans), noon.Add(2*time.Minute)))
 
 	// A worker looks at last, and covers what was planned up to then.
 	watch.Note("payments/graph", stall.Look{Covered: noon.Add(2 * time.Minute)})
-	fmt.Println(watch.Judge(plans, noon.Add(3*time.Minute)))
+	fmt.Println(watch.Judge(maps.All(plans), noon.Add(3*time.Minute)))
 	// Output:
 	// {[] 30s}
 	// {[payments/graph] 2m0s}

@@ -7,6 +7,7 @@
 package stall
 
 import (
+	"iter"
 	"sync"
 	"time"
 )
@@ -63,9 +64,17 @@ type Verdict[K comparable] struct {
 type Watch[K comparable] struct {
 	mu      sync.Mutex
 	since   time.Time
-	looks   map[K]Look
+	looks   map[K]noted
+	pass    uint64 // counts the calls of Advance
 	stalled map[K]bool
 	stalls  uint64
+}
+
+// noted is a look, and the last pass that has found its object. A pass over thousands of objects writes
+// down nothing else.
+type noted struct {
+	Look
+	pass uint64
 }
 
 // Start says that work begins: a replica that waits for its turn leaves everything undone, and rightly.
@@ -75,57 +84,57 @@ func (w *Watch[K]) Start(now time.Time) {
 	w.since = now
 }
 
-// Started says whether Start was called.
-func (w *Watch[K]) Started() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return !w.since.IsZero()
-}
-
 // Note takes the place of what was told of the object before.
 func (w *Watch[K]) Note(object K, l Look) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.looks == nil {
-		w.looks = map[K]Look{}
+		w.looks = map[K]noted{}
 	}
-	w.looks[object] = l
+	w.looks[object] = noted{l, w.pass}
 }
 
-// Judge looks at all the objects there are, and remembers nothing.
-func (w *Watch[K]) Judge(plans map[K]Plan, now time.Time) Verdict[K] {
+// Judge looks at all the objects there are, and remembers nothing. plans may not call the Watch.
+func (w *Watch[K]) Judge(plans iter.Seq2[K, Plan], now time.Time) Verdict[K] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge(plans, now)
-}
-
-func (w *Watch[K]) judge(plans map[K]Plan, now time.Time) Verdict[K] {
 	var v Verdict[K]
 	for object, plan := range plans {
-		due := Due(plan, w.looks[object], w.since)
-		if due.IsZero() {
-			continue
-		}
-		late := now.Sub(due)
-		v.Worst = max(v.Worst, late)
-		if late > Patience {
-			v.Stalled = append(v.Stalled, object)
-		}
+		v.judge(object, Due(plan, w.looks[object].Look, w.since), now)
 	}
 	return v
 }
 
+// judge takes in one object that is due then.
+func (v *Verdict[K]) judge(object K, due, now time.Time) {
+	if due.IsZero() {
+		return
+	}
+	late := now.Sub(due)
+	v.Worst = max(v.Worst, late)
+	if late > Patience {
+		v.Stalled = append(v.Stalled, object)
+	}
+}
+
 // Advance judges too, forgets what is told of objects that aren't there any more, and returns those that
-// have stalled since the last time: each once, until it was looked at.
-func (w *Watch[K]) Advance(plans map[K]Plan, now time.Time) (v Verdict[K], begun []K) {
+// have stalled since the last time: each once, until it was looked at. plans may not call the Watch.
+func (w *Watch[K]) Advance(plans iter.Seq2[K, Plan], now time.Time) (v Verdict[K], begun []K) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for object := range w.looks {
-		if _, there := plans[object]; !there {
+	w.pass++
+	for object, plan := range plans {
+		look, known := w.looks[object]
+		if known {
+			w.looks[object] = noted{look.Look, w.pass}
+		}
+		v.judge(object, Due(plan, look.Look, w.since), now)
+	}
+	for object, look := range w.looks {
+		if look.pass != w.pass {
 			delete(w.looks, object)
 		}
 	}
-	v = w.judge(plans, now)
 	stalled := make(map[K]bool, len(v.Stalled))
 	for _, object := range v.Stalled {
 		stalled[object] = true

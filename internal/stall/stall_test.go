@@ -4,6 +4,7 @@
 package stall_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestAMinuteIsForgiven(t *testing.T) {
 		{at(stall.Patience + 1), stall.Verdict[string]{Stalled: []string{"graph"}, Worst: stall.Patience + 1}},
 		{at(2 * stall.Patience), stall.Verdict[string]{Stalled: []string{"graph", "orders"}, Worst: 2 * stall.Patience}},
 	} {
-		got := w.Judge(plans, c.now)
+		got := w.Judge(maps.All(plans), c.now)
 		slices.Sort(got.Stalled)
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("at %v (-want +got):\n%s", c.now, diff)
@@ -74,7 +75,7 @@ func TestAStallIsToldOnceUntilSomebodyLooks(t *testing.T) {
 	plans := map[string]stall.Plan{"graph": {At: at(0)}}
 	advance := func(now time.Time, stalled, begun []string) {
 		t.Helper()
-		v, began := w.Advance(plans, now)
+		v, began := w.Advance(maps.All(plans), now)
 		if !slices.Equal(v.Stalled, stalled) || !slices.Equal(began, begun) {
 			t.Errorf("at %v %v are stalled and %v began to be, want %v and %v", now, v.Stalled, began, stalled, begun)
 		}
@@ -97,11 +98,12 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 	var w stall.Watch[string]
 	w.Start(at(-time.Hour))
 	w.Note("graph", stall.Look{Covered: at(time.Hour), Next: at(time.Hour)})
-	if v, _ := w.Advance(map[string]stall.Plan{"graph": {At: at(0)}}, at(10*time.Minute)); len(v.Stalled) > 0 {
+	plans := map[string]stall.Plan{"graph": {At: at(0)}}
+	if v, _ := w.Advance(maps.All(plans), at(10*time.Minute)); len(v.Stalled) > 0 {
 		t.Fatal("the look wasn't taken in: the test would prove nothing")
 	}
-	w.Advance(nil, at(10*time.Minute))
-	if v := w.Judge(map[string]stall.Plan{"graph": {At: at(0)}}, at(10*time.Minute)); len(v.Stalled) != 1 {
+	w.Advance(maps.All(map[string]stall.Plan{}), at(10*time.Minute))
+	if v := w.Judge(maps.All(plans), at(10*time.Minute)); len(v.Stalled) != 1 {
 		t.Error("the look of an object outlived it")
 	}
 }
@@ -109,17 +111,11 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 func TestNobodyIsJudgedBeforeTheStart(t *testing.T) {
 	var w stall.Watch[string]
 	plans := map[string]stall.Plan{"graph": {At: at(0)}}
-	if v := w.Judge(plans, at(time.Hour)); len(v.Stalled) > 0 || v.Worst != 0 {
+	if v := w.Judge(maps.All(plans), at(time.Hour)); len(v.Stalled) > 0 || v.Worst != 0 {
 		t.Errorf("a replica that waits finds %v", v)
 	}
-	if w.Started() {
-		t.Error("a replica that waits says that it has begun")
-	}
 	w.Start(at(time.Hour))
-	if !w.Started() {
-		t.Error("a replica that has begun says that it waits")
-	}
-	if v := w.Judge(plans, at(time.Hour+time.Second)); len(v.Stalled) > 0 || v.Worst != time.Second {
+	if v := w.Judge(maps.All(plans), at(time.Hour+time.Second)); len(v.Stalled) > 0 || v.Worst != time.Second {
 		t.Errorf("a replica that has just begun finds %v", v)
 	}
 }

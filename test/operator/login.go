@@ -100,15 +100,22 @@ func writeKubeconfig(login *clientcmdapi.Config) string {
 func (c *Cluster) admitScraper(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
 	const scraper, role = "prometheus", "metrics-scraper"
+	token := c.Account(ctx, scraper)
 	c.create(ctx,
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: scraper}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: role},
 			Rules: []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role},
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: Namespace, Name: scraper}}},
 	)
-	return c.tokenOf(ctx, scraper)
+	return token
+}
+
+// Account makes a service account without rights in the operator's namespace, and returns its token.
+func (c *Cluster) Account(ctx context.Context, name string) string {
+	ginkgo.GinkgoHelper()
+	c.create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name}})
+	return c.tokenOf(ctx, name)
 }
 
 // tokenOf asks the API server for a token of a service account in the operator's namespace.

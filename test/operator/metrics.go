@@ -36,13 +36,16 @@ func (r *Run) Metrics(ctx context.Context) (string, error) {
 	return string(text), nil
 }
 
-// MetricsWithoutLeave is the HTTP status that somebody gets who doesn't say who they are.
-func (r *Run) MetricsWithoutLeave(ctx context.Context) int {
+// MetricsFor is what somebody gets with such an Authorization header, which may be "": the HTTP status, and
+// what a person reads.
+func (r *Run) MetricsFor(ctx context.Context, authorization string) (status int, text string) {
 	ginkgo.GinkgoHelper()
-	response, err := r.scrape(ctx, "")
+	response, err := r.scrape(ctx, authorization)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	defer response.Body.Close()
-	return response.StatusCode
+	body, err := io.ReadAll(response.Body)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return response.StatusCode, string(body)
 }
 
 // scrape trusts any certificate: the metrics server makes its own when it is given none.

@@ -177,8 +177,21 @@ var _ = Describe("Starting the operator", Ordered, func() {
 			Eventually(func() error { return run.Probe(ctx, path) }).Should(Succeed())
 		}
 		run.SettledAfter(ctx, 0)
-		Expect(run.MetricsWithoutLeave(ctx)).To(Equal(http.StatusUnauthorized))
+		stranger := cluster.Account(ctx, "stranger")
+		for authorization, want := range map[string]int{
+			"":                   http.StatusUnauthorized,
+			"Bearer":             http.StatusUnauthorized,
+			"Bearer made.up.one": http.StatusUnauthorized,
+			"Basic " + stranger:  http.StatusUnauthorized,
+			"Bearer " + stranger: http.StatusForbidden,
+		} {
+			status, text := run.MetricsFor(ctx, authorization)
+			Expect(status).To(Equal(want), authorization)
+			Expect(text).To(ContainSubstring("/metrics"))
+			Expect(text).NotTo(ContainSubstring("tokenrequest_"))
+		}
 		run.Stop()
+		Expect(run.Logs()).NotTo(ContainSubstring(stranger))
 	}, SpecTimeout(2*time.Minute))
 })
 

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -36,7 +35,7 @@ import (
 // leads to, until SIGTERM or an interrupt. A second signal ends the process at once.
 func Main(c Config) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		keepRoom()
 	}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
@@ -44,11 +43,6 @@ func Main(c Config) error {
 	}
 	return Run(ctrl.SetupSignalHandler(), cluster, c)
 }
-
-// gcPercent has the collector run more often than Go's 100 %. Most of the heap is the caches', which stay:
-// with 10,000 requests half as much slack saves a quarter of the memory, and a collection costs little
-// beside what fills the caches (docs/benchmarks). GOGC in the environment overrides it.
-const gcPercent = 50
 
 // Run runs the operator until the context ends, and returns once everything has stopped and the
 // gates are stored.

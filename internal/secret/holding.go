@@ -154,10 +154,10 @@ func (h Holding) Inspect(request *stsv1alpha1.TokenRequest) Content {
 // expires-at would have each new token of unknown lifetime die at once, for ever; so an expiry and a
 // scope that the hash doesn't vouch for count as never said.
 func (h Holding) record() (Record, bool) {
-	record, readable := ReadRecord(h.Secret)
 	if h.Stripped() {
-		return record, true
+		return h.strippedRecord(), true
 	}
+	record, readable := ReadRecord(h.Secret)
 	body := h.Body()
 	if !readable || len(body.Data) == 0 || joinKeys(body.Data) != h.Secret.Annotations[stsv1alpha1.AnnotationKeys] {
 		return Record{}, false

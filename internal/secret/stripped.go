@@ -5,14 +5,17 @@ package secret
 
 import (
 	"maps"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
 
-// checkedKey stands among the annotations of a stripped Secret. The API server takes no annotation without
-// a name, so nobody else can write it.
+// checkedKey stands among the annotations of a stripped Secret, with the record's instants: when it was
+// issued, when it is due, and, where it is known, when it expires. So there are no more than the eight
+// annotations that a small map of Go's has room for; one of nine takes twice the memory. The API server takes
+// no annotation without a name, so nobody else can write it.
 const checkedKey = ""
 
 // Strip takes the data out of a token Secret that holds what its record says, and leaves word that it
@@ -27,20 +30,19 @@ func Strip(s *corev1.Secret) *corev1.Secret {
 	}
 	stripped := *s
 	stripped.Annotations = maps.Clone(s.Annotations)
-	for _, checked := range []string{stsv1alpha1.AnnotationContent, stsv1alpha1.AnnotationKeys} {
-		delete(stripped.Annotations, checked)
+	for _, known := range []string{
+		stsv1alpha1.AnnotationContent, stsv1alpha1.AnnotationKeys,
+		stsv1alpha1.AnnotationIssuedAt, stsv1alpha1.AnnotationRefreshAt, stsv1alpha1.AnnotationExpiresAt,
+	} {
+		delete(stripped.Annotations, known)
 	}
 	if !h.HasToken() {
 		delete(stripped.Annotations, stsv1alpha1.AnnotationTokenKey)
 	}
-	// What the hash doesn't vouch for was never said, see Holding.record.
-	if record.ExpiresAt.IsZero() {
-		delete(stripped.Annotations, stsv1alpha1.AnnotationExpiresAt)
-	}
 	if !record.ScopeSaid {
-		delete(stripped.Annotations, stsv1alpha1.AnnotationScope)
+		delete(stripped.Annotations, stsv1alpha1.AnnotationScope) // the hash doesn't vouch for it, see Holding.record
 	}
-	stripped.Annotations[checkedKey] = ""
+	stripped.Annotations[checkedKey] = record.instants()
 	stripped.Data = nil
 	return &stripped
 }
@@ -53,6 +55,26 @@ func (h Holding) Stripped() bool {
 	}
 	_, checked := h.Secret.Annotations[checkedKey]
 	return checked
+}
+
+// instants are those of a record in one text, of which the last may be missing.
+func (r Record) instants() string {
+	text := stamp(r.IssuedAt) + " " + stamp(r.RefreshAt)
+	if !r.ExpiresAt.IsZero() {
+		text += " " + stamp(r.ExpiresAt)
+	}
+	return text
+}
+
+// strippedRecord is the record of a stripped Secret.
+func (h Holding) strippedRecord() Record {
+	r, _ := ReadRecord(h.Secret) // but for the instants
+	issued, others, _ := strings.Cut(h.Secret.Annotations[checkedKey], " ")
+	refresh, expires, _ := strings.Cut(others, " ")
+	r.IssuedAt, _ = instant(issued)
+	r.RefreshAt, _ = instant(refresh)
+	r.ExpiresAt, _ = instant(expires)
+	return r
 }
 
 // HasToken says that a key of the Secret, which must be intact, holds the token as it is.

@@ -70,11 +70,29 @@ type Watch[K comparable] struct {
 	stalls  uint64
 }
 
-// noted is a look, and the last pass that has found its object. A pass over thousands of objects writes
-// down nothing else.
+// noted is a look, in nanoseconds since 1970 of which none are the zero time, and the last pass that has
+// found its object. There is one for each object, so it is small, and a pass over all writes down nothing else.
 type noted struct {
-	Look
-	pass uint64
+	covered, next int64
+	pass          uint64
+}
+
+func note(l Look, pass uint64) noted { return noted{nanoseconds(l.Covered), nanoseconds(l.Next), pass} }
+
+func (n noted) look() Look { return Look{instant(n.covered), instant(n.next)} }
+
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func instant(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
 }
 
 // Start says that work begins: a replica that waits for its turn leaves everything undone, and rightly.
@@ -91,7 +109,7 @@ func (w *Watch[K]) Note(object K, l Look) {
 	if w.looks == nil {
 		w.looks = map[K]noted{}
 	}
-	w.looks[object] = noted{l, w.pass}
+	w.looks[object] = note(l, w.pass)
 }
 
 // Judge looks at all the objects there are, and remembers nothing. plans may not call the Watch.
@@ -100,7 +118,7 @@ func (w *Watch[K]) Judge(plans iter.Seq2[K, Plan], now time.Time) Verdict[K] {
 	defer w.mu.Unlock()
 	var v Verdict[K]
 	for object, plan := range plans {
-		v.judge(object, Due(plan, w.looks[object].Look, w.since), now)
+		v.judge(object, Due(plan, w.looks[object].look(), w.since), now)
 	}
 	return v
 }
@@ -126,9 +144,10 @@ func (w *Watch[K]) Advance(plans iter.Seq2[K, Plan], now time.Time) (v Verdict[K
 	for object, plan := range plans {
 		look, known := w.looks[object]
 		if known {
-			w.looks[object] = noted{look.Look, w.pass}
+			look.pass = w.pass
+			w.looks[object] = look
 		}
-		v.judge(object, Due(plan, look.Look, w.since), now)
+		v.judge(object, Due(plan, look.look(), w.since), now)
 	}
 	for object, look := range w.looks {
 		if look.pass != w.pass {

@@ -26,7 +26,9 @@ func rotation(n int) scenario {
 			// A call with the wrong one may be due just before the change: as many more as a namespace has under way.
 			{Figure: "stsCalls", Bound: float64(n + 16), Counted: true},
 			{Figure: "secretWritesPerObject", Bound: 1, Counted: true},
-			{Figure: "writesPerObject", Bound: 2},
+			{Figure: "statusWritesPerObject", Bound: 1, Counted: true},
+			// A failure that is over is told once; conditions alone would have to be watched for it.
+			{Figure: "eventWritesPerObject", Bound: 1, Counted: true},
 			{Figure: "healthyCalls", Bound: 0, Counted: true},
 			{Figure: "healthyWrites", Bound: 0, Counted: true},
 		},

@@ -62,8 +62,17 @@ func quickly(_ *operator.Cluster, environment *envtest.Environment) {
 	environment.ControlPlane.GetAPIServer().Configure().Set("delete-collection-workers", fmt.Sprint(writers))
 }
 
-// start runs the operator with its default flags, and returns when its caches have synced and it leads.
+// start launches the operator, and returns when it leads.
 func (s *stage) start(ctx SpecContext) *process {
+	GinkgoHelper()
+	p := s.launch(ctx)
+	// Until then nothing is queued, and so nothing left to do.
+	Eventually(func() (float64, error) { return p.Sample(ctx, "leader_election_master_status", nil) }).WithContext(ctx).Should(BeEquivalentTo(1))
+	return p
+}
+
+// launch runs the operator with its default flags, and returns when its caches have synced.
+func (s *stage) launch(ctx SpecContext) *process {
 	GinkgoHelper()
 	flags := []string{"--zap-log-level", "info"} // the default; other suites ask for more
 	p := &process{}
@@ -75,8 +84,6 @@ func (s *stage) start(ctx SpecContext) *process {
 	p.Run = s.cluster.RunSilently(flags...)
 	Eventually(func() error { return p.Probe(ctx, "/readyz") }).WithPolling(20 * time.Millisecond).Should(Succeed())
 	p.synced = time.Now()
-	// Until then nothing is queued, and so nothing left to do.
-	Eventually(func() (float64, error) { return p.Sample(ctx, "leader_election_master_status", nil) }).WithContext(ctx).Should(BeEquivalentTo(1))
 	return p
 }
 

@@ -35,6 +35,7 @@ func scenarios() []scenario {
 	return []scenario{
 		burst(1000),
 		burst(10000),
+		backlog(1000),
 		restart(1000),
 		restart(10000),
 		sameToken(1000),
@@ -54,6 +55,7 @@ func scenarios() []scenario {
 func small() []scenario {
 	return []scenario{
 		burst(100),
+		backlog(100),
 		restart(100),
 		sameToken(100),
 		rotation(100),

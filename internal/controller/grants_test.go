@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -68,9 +69,13 @@ func claimsOf(ctx SpecContext, r *stsv1alpha1.TokenRequest) jwt.MapClaims {
 }
 
 // putAssertion stores a token that is to be traded.
-func (t tenant) putAssertion(ctx SpecContext, name, value string) {
+func (t tenant) putAssertion(ctx SpecContext, name, value string, change ...func(*corev1.Secret)) {
 	GinkgoHelper()
-	put(ctx, &corev1.Secret{ObjectMeta: t.meta(name), Data: map[string][]byte{"assertion": []byte(value)}})
+	s := &corev1.Secret{ObjectMeta: t.meta(name), Data: map[string][]byte{"assertion": []byte(value)}}
+	for _, c := range change {
+		c(s)
+	}
+	put(ctx, s)
 }
 
 var _ = Describe("A token on behalf of a person", func() {
@@ -88,10 +93,10 @@ var _ = Describe("A token on behalf of a person", func() {
 		Expect(calls[0].Parameters).To(ContainElements("assertion", "requested_token_use"))
 	})
 
-	It("for which the person has to do more says so, with what that is, and goes on with another assertion", func(ctx SpecContext) {
+	DescribeTable("for which the person has to do more says so, with what that is, and goes on with another assertion", func(ctx SpecContext, where func(*corev1.Secret)) {
 		const challenge = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
 		t := newTenant(ctx)
-		t.putAssertion(ctx, "adele", sim.SeedUserToken(t.directory, t.clientID, adele))
+		t.putAssertion(ctx, "adele", sim.SeedUserToken(t.directory, t.clientID, adele), where)
 		t.rule(1, stssim.Action{Error: &stssim.ErrorBody{Error: "interaction_required", Codes: []int{50076}, Claims: challenge}})
 		now := create(ctx, t.request("graph", onBehalfOf(fromSecret("adele"))))
 		Eventually(func(g Gomega) {
@@ -101,9 +106,15 @@ var _ = Describe("A token on behalf of a person", func() {
 			g.Expect(r.Status.LastError.Claims).To(Equal(challenge))
 		}).Should(Succeed())
 		Consistently(t.calls, inSync).Should(HaveLen(1))
-		t.putAssertion(ctx, "adele", sim.SeedUserToken(t.directory, t.clientID, adele))
+		t.putAssertion(ctx, "adele", sim.SeedUserToken(t.directory, t.clientID, adele), where)
 		awaitReady(now)
-	})
+	},
+		Entry("in a Secret", func(*corev1.Secret) {}),
+		// It is in the cache, so that the watch of credentials leaves it out.
+		Entry("in a Secret that looks like the operator's own", func(s *corev1.Secret) {
+			metav1.SetMetaDataLabel(&s.ObjectMeta, stsv1alpha1.LabelManaged, stsv1alpha1.LabelManagedValue)
+		}),
+	)
 })
 
 var _ = Describe("What is traded for a token", func() {

@@ -7,9 +7,11 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -153,11 +155,18 @@ func (r *Reconciler) conclude(ctx context.Context, a *attempt, o outcome) (ctrl.
 	return o.result(a, wake(a, o, status)), nil
 }
 
-// writeStatus patches what differs. Only the statuses are compared: the rest of a request, which is most
-// of it, would be written out twice to find that it is the same.
+// statusPatch is a merge patch (RFC 7386) of what differs. Only the statuses are compared: the rest of a
+// request, which is most of it, would be written out twice to find that it is the same.
+func statusPatch(before, after stsv1alpha1.TokenRequestStatus) ([]byte, error) {
+	if reflect.ValueOf(before).IsZero() { // nothing can be removed from it
+		return json.Marshal(map[string]any{"status": after})
+	}
+	return client.MergeFrom(&stsv1alpha1.TokenRequest{Status: before}).Data(&stsv1alpha1.TokenRequest{Status: after})
+}
+
+// writeStatus patches what differs.
 func (r *Reconciler) writeStatus(ctx context.Context, a *attempt, status stsv1alpha1.TokenRequestStatus) error {
-	before, after := &stsv1alpha1.TokenRequest{Status: a.request.Status}, &stsv1alpha1.TokenRequest{Status: status}
-	patch, err := client.MergeFrom(before).Data(after)
+	patch, err := statusPatch(a.request.Status, status)
 	if err != nil {
 		return fmt.Errorf("comparing the statuses of TokenRequest %s: %w", a.key(), err)
 	}

@@ -61,13 +61,16 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w W
 	if err := errors.Join(r.indexRequests(ctx, mgr), r.indexIssuers(ctx, mgr)); err != nil {
 		return err
 	}
+	affected := r.affectedWith(w.Issuers)
 	controlled := ctrl.NewControllerManagedBy(mgr).
 		Named(controllerName).
 		Watches(&stsv1alpha1.TokenRequest{}, r.enqueue()).
 		Watches(&stsv1alpha1.TokenRequest{}, r.wakeRivals()).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret(affected))).
 		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: wakeUp})).
-		WatchesRawSource(&credential.Watch{Client: w.Metadata, Namespaces: w.Namespaces, Affected: r.affectedWith(w.Issuers), Unsettled: r.unsettledWith(w.Issuers)}).
+		WatchesRawSource(&credential.Watch{
+			Client: w.Metadata, Namespaces: w.Namespaces, Secrets: othersSecrets, Affected: affected, Unsettled: r.unsettledWith(w.Issuers),
+		}).
 		WatchesRawSource(&loading{store: r.Store}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: w.Workers, ReconciliationTimeout: reconcileTimeout}).
 		WithLogConstructor(logged(mgr.GetLogger()))
@@ -111,20 +114,28 @@ func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error 
 	return nil
 }
 
-// requestsOfSecret are the requests that want a Secret of this name, and the one that owns it.
-func (r *Reconciler) requestsOfSecret(ctx context.Context, s client.Object) []reconcile.Request {
-	names := r.wantersOf(ctx, client.ObjectKeyFromObject(s))
-	if owner := metav1.GetControllerOf(s); owner != nil && owner.Kind == "TokenRequest" {
-		names = append(names, types.NamespacedName{Namespace: s.GetNamespace(), Name: owner.Name})
+// othersSecrets selects the Secrets that the cache has not.
+const othersSecrets = stsv1alpha1.LabelManaged + "!=" + stsv1alpha1.LabelManagedValue
+
+// affected wakes the issuers that refer to an object, and returns the requests that it concerns.
+type affected = func(context.Context, credential.Reference, string) []types.NamespacedName
+
+// requestsOfSecret are the requests that one of our own Secrets concerns, and the one that owns it.
+func (r *Reconciler) requestsOfSecret(of affected) handler.MapFunc {
+	return func(ctx context.Context, s client.Object) []reconcile.Request {
+		names := of(ctx, credential.Reference{Kind: "Secret", Name: s.GetName()}, s.GetNamespace())
+		if owner := metav1.GetControllerOf(s); owner != nil && owner.Kind == "TokenRequest" {
+			names = append(names, types.NamespacedName{Namespace: s.GetNamespace(), Name: owner.Name})
+		}
+		return asRequests(names)
 	}
-	return asRequests(names)
 }
 
 // affectedWith has a change of a Secret or ConfigMap wake the issuers that refer to it, and returns
 // the requests that it concerns: those whose issuer refers to it and, for a Secret, those that want
 // its name and may have found a stranger there. No status is consulted: one that is about to say
 // "failing" would have the wake-up lost.
-func (r *Reconciler) affectedWith(issuers *IssuerQueues) func(context.Context, credential.Reference, string) []types.NamespacedName {
+func (r *Reconciler) affectedWith(issuers *IssuerQueues) affected {
 	return func(ctx context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
 		names := r.indexed(ctx, indexReferences, ref.String(), namespace)
 		if ref.Kind == "Secret" {

@@ -12,6 +12,7 @@ package credential
 import (
 	"context"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"strings"
 	"time"
@@ -183,11 +184,25 @@ func (p place) transport(ctx context.Context, c *Credential, issuer *stsv1alpha1
 	}
 	// A pool that swallowed nothing would silently trust nobody, and one that fell back to the
 	// system's roots would trust more than was asked for.
-	if !x509.NewCertPool().AppendCertsFromPEM(bundle) {
+	if !holdsCertificate(bundle) {
 		return invalid("%s holds no PEM certificate. Put the CA's certificate there, from -----BEGIN CERTIFICATE----- on.", from), nil
 	}
 	c.Transport.RootCAs = bundle
 	return nil, nil
+}
+
+// holdsCertificate says whether a pool would take a certificate out of the PEM. It looks no further than to
+// the first: a bundle of all public CAs has 150, and is read before each call.
+func holdsCertificate(bundle []byte) bool {
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" || len(block.Headers) > 0 {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (p place) bundle(ctx context.Context, ref stsv1alpha1.CABundleRef) ([]byte, *Problem, error) {

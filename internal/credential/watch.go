@@ -46,6 +46,9 @@ type Watch struct {
 	Client metadata.Interface
 	// Namespaces to watch; empty means all.
 	Namespaces []string
+	// Secrets selects those that are seen, by their labels; empty means all. Who has an informer of some
+	// hears of them by that, and each change of one would be sent twice.
+	Secrets string
 	// Affected names the requests that refer to an object; it is asked for every event and reads
 	// from memory only.
 	Affected func(ctx context.Context, ref Reference, namespace string) []types.NamespacedName
@@ -108,12 +111,20 @@ var errEnded = errors.New("the watch ended")
 // would go on from, or can't be asked to begin with.
 func (w *Watch) follow(ctx context.Context, kind, namespace string, q queue) error {
 	objects := w.Client.Resource(watched[kind]).Namespace(namespace)
+	selector := ""
+	if kind == "Secret" {
+		selector = w.Secrets
+	}
 	// One object is enough to learn the present version; the list itself isn't wanted.
-	list, err := objects.List(ctx, metav1.ListOptions{Limit: 1})
+	list, err := objects.List(ctx, metav1.ListOptions{Limit: 1, LabelSelector: selector})
 	if err != nil {
 		return fmt.Errorf("listing: %w", err)
 	}
-	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, watchFunc(objects.Watch))
+	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, watchFunc(
+		func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = selector
+			return objects.Watch(ctx, options)
+		}))
 	if err != nil {
 		return fmt.Errorf("watching: %w", err)
 	}

@@ -35,6 +35,7 @@ import (
 type calls struct {
 	lists, watches []string
 	listedAt       []time.Time
+	selected       []string // those with a label selector
 }
 
 // apiServer is what the Watch of a test talks to. It answers every list with its version.
@@ -53,6 +54,7 @@ func (s *apiServer) client() *fake.FakeMetadataClient {
 		defer s.mu.Unlock()
 		s.asked.lists = append(s.asked.lists, place(action))
 		s.asked.listedAt = append(s.asked.listedAt, time.Now())
+		s.note(action, action.(clienttesting.ListActionImpl).ListOptions)
 		if s.listErr != nil {
 			return true, nil, s.listErr
 		}
@@ -61,8 +63,9 @@ func (s *apiServer) client() *fake.FakeMetadataClient {
 	client.PrependWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		from := action.(clienttesting.WatchActionImpl).ListOptions.ResourceVersion
-		s.asked.watches = append(s.asked.watches, place(action)+" from "+from)
+		options := action.(clienttesting.WatchActionImpl).ListOptions
+		s.asked.watches = append(s.asked.watches, place(action)+" from "+options.ResourceVersion)
+		s.note(action, options)
 		if s.watchErr != nil {
 			return true, nil, s.watchErr
 		}
@@ -71,6 +74,13 @@ func (s *apiServer) client() *fake.FakeMetadataClient {
 		return true, opened, nil
 	})
 	return client
+}
+
+// note notes a selector. The lock is held.
+func (s *apiServer) note(action clienttesting.Action, options metav1.ListOptions) {
+	if options.LabelSelector != "" {
+		s.asked.selected = append(s.asked.selected, action.GetVerb()+" "+place(action)+" with "+options.LabelSelector)
+	}
 }
 
 func place(action clienttesting.Action) string {
@@ -145,6 +155,7 @@ func begin(t *testing.T, namespaces ...string) (*apiServer, *controller) {
 	source := &credential.Watch{
 		Client:     server.client(),
 		Namespaces: namespaces,
+		Secrets:    "managed!=true",
 		Affected: func(_ context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
 			return []types.NamespacedName{{Namespace: namespace, Name: "one of " + ref.String()}, {Namespace: namespace, Name: "other of " + ref.String()}}
 		},
@@ -228,6 +239,16 @@ func TestAWatchBeginsAtThePresentWithWhatIsUnsettled(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOnlySecretsAreSelectedAndInEveryRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _ := begin(t)
+		want(t, "selected", []string{"list secrets with managed!=true", "watch secrets with managed!=true"}, server.calls().selected)
+		server.hangUp("secrets")
+		pass(2 * time.Second)
+		want(t, "selected when the watch goes on", []string{"watch secrets with managed!=true"}, server.calls().selected)
+	})
 }
 
 func TestAnEventEnqueuesWhomItAffects(t *testing.T) {

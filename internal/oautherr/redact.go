@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const redacted = "[redacted]"
@@ -24,6 +25,9 @@ const minSecret = 4
 // more anywhere, fewer where a word begins, because a text may end within one.
 var jsonWebToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,3}` +
 	`|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`)
+
+// shortestJWT is the length of the shortest text that jsonWebToken matches. A fragment is no shorter.
+const shortestJWT = 11
 
 // Redact returns a copy of e in which each secret, whatever shares fragment or
 // more characters in a row with one, and whatever looks like a JWT, reads
@@ -59,10 +63,25 @@ func (e *Error) Redact(secrets ...string) *Error {
 // forms that Redact knows, or fragment characters of it in a row. To make the
 // forms costs more than to look for them, hence once for several texts.
 func Quotes(secrets ...string) func(text string) bool {
-	shapes := encodings(secrets)
+	shapes := sync.OnceValue(func() []string { return encodings(secrets) })
 	return func(text string) bool {
-		return redact(text, shapes) != text || withoutFragments(text, shapes) != text
+		if tooShort(text, secrets) {
+			return false
+		}
+		return redact(text, shapes()) != text || withoutFragments(text, shapes()) != text
 	}
+}
+
+// tooShort says that a text, "Bearer" for one, can hold none of the secrets: no whole one, whose forms are as
+// long as itself or longer unless white space is trimmed, no fragment, no JWT, and no beginning that a bound
+// has cut. That spares the forms of a token, which is long, where the STS says little beside it.
+func tooShort(text string, secrets []string) bool {
+	if len(text) >= shortestJWT || strings.HasSuffix(text, ellipsis) {
+		return false
+	}
+	return !slices.ContainsFunc(secrets, func(secret string) bool {
+		return len(secret) <= len(text) || special.MatchString(secret)
+	})
 }
 
 // texts are the fields that hold what a token service wrote.

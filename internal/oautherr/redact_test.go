@@ -150,6 +150,30 @@ func TestRedactFindsPartsOfASecret(t *testing.T) {
 	}
 }
 
+// What is too short to hold a secret isn't looked through.
+func TestQuotesFindsWhatIsShort(t *testing.T) {
+	const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzaG9wIn0.c2lnbmF0dXJl"
+	for _, test := range []struct {
+		text   string
+		secret string
+		want   bool
+	}{
+		{"Bearer", token, false},
+		{"", token, false},
+		{"Bearer", "Bear", true},
+		{"Bearer", "Bearer", true},
+		{"Bearer x", " x  Bear ", false},
+		{"Bearer", "  Bear     ", true}, // as it is once trimmed
+		{"eyJabcdefgh", "of another kind", true},
+		{"eyJabcdefg", "of another kind", false},
+		{"x eyJh…", token, true},
+	} {
+		if got := oautherr.Quotes(test.secret)(test.text); got != test.want {
+			t.Errorf("Quotes(%q)(%q) = %t", test.secret, test.text, got)
+		}
+	}
+}
+
 func TestRedactOfNilIsNil(t *testing.T) {
 	var none *oautherr.Error
 	if got := none.Redact("hunter22"); got != nil {

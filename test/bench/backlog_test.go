@@ -36,7 +36,9 @@ func backlog(n int) scenario {
 		m := s.measure(ctx, nil)
 		p := s.launch(ctx)
 		m.process = p
+		finish := s.profile(ctx, p)
 		w.awaitReady(ctx)
+		finish()
 		f := report.Figures{"syncSeconds": p.synced.Sub(p.started).Seconds()}
 		ready := w.readiness(p.synced)
 		s.settle(ctx, p)

@@ -58,12 +58,14 @@ func (s *stage) floor(ctx SpecContext, admin *rest.Config, n int) floors {
 	}
 	created := s.create(ctx, nil, list)
 
+	finish := s.profileServer(ctx, "floor.apiserver")
 	done := make(chan time.Duration, n)
 	start := time.Now()
 	parallel(list, func(r *stsv1alpha1.TokenRequest) error {
 		defer func() { done <- time.Since(start) }()
 		return f.serve(ctx, r)
 	})
+	finish()
 	close(done)
 	var times []time.Duration
 	for at := range done {

@@ -39,15 +39,25 @@ func (s *stage) profile(ctx context.Context, p *process) (finish func()) {
 	if !profiled() {
 		return func() {}
 	}
-	admin := s.cluster.Admin()
-	asAdmin, err := rest.HTTPClientFor(admin)
-	Expect(err).NotTo(HaveOccurred())
 	operator := profiler{http: http.DefaultClient, base: "http://" + p.pprof, name: s.scenario}.start(ctx)
-	server := profiler{http: asAdmin, base: "https://" + strings.Trim(strings.TrimPrefix(admin.Host, "https://"), "/"), name: s.scenario + ".apiserver"}.start(ctx)
+	server := s.profileServer(ctx, "apiserver")
 	return func() {
 		operator()
 		server()
 	}
+}
+
+// profileServer is profile of the API server alone, into files of that name.
+func (s *stage) profileServer(ctx context.Context, name string) (finish func()) {
+	GinkgoHelper()
+	if !profiled() {
+		return func() {}
+	}
+	admin := s.cluster.Admin()
+	asAdmin, err := rest.HTTPClientFor(admin)
+	Expect(err).NotTo(HaveOccurred())
+	host := strings.Trim(strings.TrimPrefix(admin.Host, "https://"), "/")
+	return profiler{http: asAdmin, base: "https://" + host, name: s.scenario + "." + name}.start(ctx)
 }
 
 // start begins with the processor. What it returns ends that, and takes what is in memory then.

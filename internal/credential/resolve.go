@@ -11,8 +11,6 @@ package credential
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +31,8 @@ type Resolver struct {
 	Reader client.Reader
 	// Now tells which certificates and assertions have expired. It must be set.
 	Now func() time.Time
+	// Bundles remembers which CA bundles can be used; nil has each looked at anew.
+	Bundles *Bundles
 	// RequireAllowedHosts refuses a Secret whose owner didn't say where its content may go.
 	RequireAllowedHosts bool
 }
@@ -44,6 +44,7 @@ func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.Is
 	read := &reading{
 		reader:   r.Reader,
 		now:      r.Now,
+		bundles:  r.Bundles,
 		secrets:  map[types.NamespacedName]*corev1.Secret{},
 		accounts: map[types.NamespacedName]*corev1.ServiceAccount{},
 	}
@@ -73,6 +74,7 @@ func (r Resolver) Resolve(ctx context.Context, site Site, issuer *stsv1alpha1.Is
 type reading struct {
 	reader   client.Reader
 	now      func() time.Time
+	bundles  *Bundles
 	versions []string
 	secrets  map[types.NamespacedName]*corev1.Secret
 	accounts map[types.NamespacedName]*corev1.ServiceAccount
@@ -184,25 +186,11 @@ func (p place) transport(ctx context.Context, c *Credential, issuer *stsv1alpha1
 	}
 	// A pool that swallowed nothing would silently trust nobody, and one that fell back to the
 	// system's roots would trust more than was asked for.
-	if !holdsCertificate(bundle) {
+	if !p.bundles.hold(bundle) {
 		return invalid("%s holds no PEM certificate. Put the CA's certificate there, from -----BEGIN CERTIFICATE----- on.", from), nil
 	}
 	c.Transport.RootCAs = bundle
 	return nil, nil
-}
-
-// holdsCertificate says whether a pool would take a certificate out of the PEM. It looks no further than to
-// the first: a bundle of all public CAs has 150, and is read before each call.
-func holdsCertificate(bundle []byte) bool {
-	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" || len(block.Headers) > 0 {
-			continue
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 func (p place) bundle(ctx context.Context, ref stsv1alpha1.CABundleRef) ([]byte, *Problem, error) {

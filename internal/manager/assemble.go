@@ -92,7 +92,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, made parts, c Config, clk c
 		Client:            mgr.GetClient(),
 		Live:              mgr.GetAPIReader(),
 		Requests:          made.requests.all,
-		Credentials:       credential.Resolver{Reader: credential.JoinReads(mgr.GetAPIReader()), Now: clk.Now, RequireAllowedHosts: c.RequireAllowedHosts},
+		Credentials:       credential.Resolver{Reader: credential.JoinReads(mgr.GetAPIReader()), Now: clk.Now, Bundles: &credential.Bundles{}, RequireAllowedHosts: c.RequireAllowedHosts},
 		STS:               metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:           flights,
 		Shelf:             flight.NewShelf[string, *sts.Token](shelfSize),

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -81,7 +82,7 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 
 func newManager(cluster *rest.Config, c Config, requests *cachedRequests) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("filling the scheme: %w", err)
 	}
 	lock, err := leaderLock(cluster, c)

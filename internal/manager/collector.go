@@ -13,8 +13,8 @@ import (
 // spends a fifth of its processor time on collections, and too much for one with many, whose heap is caches
 // that stay (docs/benchmarks).
 const (
-	heapRoom     = 16 << 20 // bytes
-	leastPercent = 40       // of a large heap
+	heapRoom     = 12 << 20 // bytes
+	leastPercent = 30       // of a large heap
 	mostPercent  = 200      // of a small one
 )
 

@@ -14,8 +14,8 @@ func TestTheCollectorHasRoom(t *testing.T) {
 	for live, want := range map[uint64]int{
 		0:        mostPercent, // before the first collection
 		4 << 20:  mostPercent,
-		16 << 20: 100,
-		32 << 20: 50,
+		12 << 20: 100,
+		24 << 20: 50,
 		1 << 30:  leastPercent,
 	} {
 		if got := roomFor(live); got != want {

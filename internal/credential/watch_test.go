@@ -122,9 +122,9 @@ func (s *apiServer) tell(at string, kind watch.EventType, version string) {
 	synctest.Wait()
 }
 
-// hangUp ends a watch, as an API server does every half hour or so.
-func (s *apiServer) hangUp(at string) {
-	s.watching(at).Stop()
+// hangUp ends the watch of Secrets, as an API server does every half hour or so.
+func (s *apiServer) hangUp() {
+	s.watching("secrets").Stop()
 	synctest.Wait()
 }
 
@@ -245,7 +245,7 @@ func TestOnlySecretsAreSelectedAndInEveryRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _ := begin(t)
 		want(t, "selected", []string{"list secrets with managed!=true", "watch secrets with managed!=true"}, server.calls().selected)
-		server.hangUp("secrets")
+		server.hangUp()
 		pass(2 * time.Second)
 		want(t, "selected when the watch goes on", []string{"watch secrets with managed!=true"}, server.calls().selected)
 	})
@@ -284,7 +284,7 @@ func TestAWatchThatIsHungUpGoesOnWhereItWas(t *testing.T) {
 		server.tell("secrets", watch.Modified, "107")
 		controller.queued()
 		server.calls()
-		server.hangUp("secrets")
+		server.hangUp()
 		pass(time.Minute)
 		asked := server.calls()
 		want(t, "watches", []string{"secrets from 107"}, asked.watches)
@@ -299,7 +299,7 @@ func TestAWatchWhoseVersionIsForgottenBeginsAnew(t *testing.T) {
 	byStatusCode := func(err error) func(*apiServer) {
 		return func(s *apiServer) {
 			s.answer(func() { s.watchErr = err })
-			s.hangUp("secrets")
+			s.hangUp()
 			pass(time.Second)
 			s.answer(func() { s.watchErr = nil })
 		}
@@ -394,7 +394,7 @@ func TestAWatchEndsWithItsController(t *testing.T) {
 	tests := map[string]func(*apiServer){
 		"while it watches":        func(*apiServer) {},
 		"while it waits to list":  func(s *apiServer) { s.answer(func() { s.listErr = down }); s.forget("secrets") },
-		"while it waits to watch": func(s *apiServer) { s.answer(func() { s.watchErr = down }); s.hangUp("secrets") },
+		"while it waits to watch": func(s *apiServer) { s.answer(func() { s.watchErr = down }); s.hangUp() },
 	}
 	for name, before := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ type function struct {
 	wants string // in words that follow "something else than"
 	makes value
 	call  func(arguments []result) (result, error)
-	// stops, of and and or, says of an argument that it decides, and the others aren't looked at.
+	// stops says of an argument that it decides, so that the others aren't looked at; nil: none does.
 	stops func(argument result) bool
 }
 

@@ -117,13 +117,13 @@ func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error 
 // othersSecrets selects the Secrets that the cache has not.
 const othersSecrets = stsv1alpha1.LabelManaged + "!=" + stsv1alpha1.LabelManagedValue
 
-// affected wakes the issuers that refer to an object, and returns the requests that it concerns.
-type affected = func(context.Context, credential.Reference, string) []types.NamespacedName
+// affectedFunc wakes the issuers that refer to an object, and returns the requests that it concerns.
+type affectedFunc = func(context.Context, credential.Reference, string) []types.NamespacedName
 
 // requestsOfSecret are the requests that one of our own Secrets concerns, and the one that owns it.
-func (r *Reconciler) requestsOfSecret(of affected) handler.MapFunc {
+func (r *Reconciler) requestsOfSecret(affected affectedFunc) handler.MapFunc {
 	return func(ctx context.Context, s client.Object) []reconcile.Request {
-		names := of(ctx, credential.Reference{Kind: "Secret", Name: s.GetName()}, s.GetNamespace())
+		names := affected(ctx, credential.Reference{Kind: "Secret", Name: s.GetName()}, s.GetNamespace())
 		if owner := metav1.GetControllerOf(s); owner != nil && owner.Kind == "TokenRequest" {
 			names = append(names, types.NamespacedName{Namespace: s.GetNamespace(), Name: owner.Name})
 		}
@@ -135,7 +135,7 @@ func (r *Reconciler) requestsOfSecret(of affected) handler.MapFunc {
 // the requests that it concerns: those whose issuer refers to it and, for a Secret, those that want
 // its name and may have found a stranger there. No status is consulted: one that is about to say
 // "failing" would have the wake-up lost.
-func (r *Reconciler) affectedWith(issuers *IssuerQueues) affected {
+func (r *Reconciler) affectedWith(issuers *IssuerQueues) affectedFunc {
 	return func(ctx context.Context, ref credential.Reference, namespace string) []types.NamespacedName {
 		names := r.indexed(ctx, indexReferences, ref.String(), namespace)
 		if ref.Kind == "Secret" {

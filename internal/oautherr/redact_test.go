@@ -174,6 +174,23 @@ func TestQuotesFindsWhatIsShort(t *testing.T) {
 	}
 }
 
+// However often a text looks like a secret, only what it shares with one counts.
+func TestQuotesOfATextThatBeginsLikeAllOfASecret(t *testing.T) {
+	const text = "ababababababababababababa, and at its end 0123456789ab"
+	alike := strings.Repeat("abababac", 2000)
+	for secret, want := range map[string]bool{
+		alike:                         false,
+		alike + "-0123456789ab":       true,
+		alike + "-0123456789a":        false,
+		"x0123456789ab" + alike:       true,
+		alike + "abababababab" + "-x": true,
+	} {
+		if got := oautherr.Quotes(secret)(text); got != want {
+			t.Errorf("Quotes of a secret of %d characters that ends in %q = %t", len(secret), secret[len(secret)-14:], got)
+		}
+	}
+}
+
 func TestRedactOfNilIsNil(t *testing.T) {
 	var none *oautherr.Error
 	if got := none.Redact("hunter22"); got != nil {

@@ -79,8 +79,9 @@ func (c *Client) Token(ctx context.Context, r Request) (*Token, *oautherr.Error)
 		return nil, refused
 	}
 	var token *Token
-	id, err := c.ask(ctx, r, r.tokenForm(), r.Grant.Trades(), func(a answer, secrets []string) (err *oautherr.Error) {
-		token, err = parseToken(a.body, a.sent, secrets...)
+	form := r.tokenForm()
+	id, err := c.ask(ctx, r, form, r.Grant.Trades(), func(a answer, secrets []string) (err *oautherr.Error) {
+		token, err = parseToken(a.body, a.sent, form.Get("scope"), secrets...)
 		return err
 	})
 	if err != nil {

@@ -47,8 +47,9 @@ const (
 // What the answer says of the token is shown to people, so it is held against
 // the tokens of the answer and the secrets of the request: a token_type that
 // quotes one makes the response malformed, a scope or issued_token_type that
-// does counts as absent.
-func parseToken(body []byte, sent time.Time, secrets ...string) (*Token, *oautherr.Error) {
+// does counts as absent. The scope that was asked for is no secret, and to be
+// given just that is what happens nearly always.
+func parseToken(body []byte, sent time.Time, asked string, secrets ...string) (*Token, *oautherr.Error) {
 	answer, err := readObject(body,
 		"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type", "id_token", "refresh_token")
 	if err != nil {
@@ -75,14 +76,14 @@ func parseToken(body []byte, sent time.Time, secrets ...string) (*Token, *oauthe
 	if idToken, ok := answer.text("id_token"); ok {
 		token.Identity = readIdentity(idToken)
 	}
-	token.describe(answer, quotes)
+	token.describe(answer, asked, quotes)
 	token.expire(answer.seconds("expires_in"))
 	return token, nil
 }
 
 // describe takes over what the answer says of the token beside its type.
-func (t *Token) describe(answer object, quotes func(string) bool) {
-	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && !quotes(scope) {
+func (t *Token) describe(answer object, asked string, quotes func(string) bool) {
+	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && (scope == asked || !quotes(scope)) {
 		t.Scope, t.ScopeSaid = scope, true
 	}
 	if issued, said := answer.text("issued_token_type"); said && isVSCHAR(issued, 1, maxTypeName) && !quotes(issued) {

@@ -203,7 +203,7 @@ func TestParseTokenRefuses(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			token, err := parseToken([]byte(tc.body), sent)
+			token, err := parseToken([]byte(tc.body), sent, "")
 			if token != nil || err == nil {
 				t.Fatalf("got token %v and error %v, want an error alone", token, err)
 			}
@@ -219,7 +219,7 @@ func TestParseTokenRefuses(t *testing.T) {
 
 func TestParseTokenTakesTheLongestToken(t *testing.T) {
 	longest := strings.Repeat("~", maxAccessToken)
-	token, err := parseToken([]byte(`{"access_token":"`+longest+`","token_type":"Bearer"}`), sent)
+	token, err := parseToken([]byte(`{"access_token":"`+longest+`","token_type":"Bearer"}`), sent, "")
 	if err != nil || token.AccessToken.Reveal() != longest {
 		t.Errorf("got error %v, want the token of %d characters", err, maxAccessToken)
 	}
@@ -227,7 +227,7 @@ func TestParseTokenTakesTheLongestToken(t *testing.T) {
 
 func wantToken(t *testing.T, body string, want Token) {
 	t.Helper()
-	got, err := parseToken([]byte(body), sent)
+	got, err := parseToken([]byte(body), sent, "")
 	if err != nil {
 		t.Fatalf("parsing %s: %v", body, err)
 	}
@@ -244,16 +244,20 @@ func TestNothingSaidOfATokenQuotesASecret(t *testing.T) {
 	}
 	for name, quoted := range map[string]string{"the client secret": secret, "half of it": secret[:14], "the token": token, "the refresh token": refresh} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parseToken(body(quoted, "a", "b"), sent, secret); err == nil || strings.Contains(err.Error(), quoted) {
+			if got, err := parseToken(body(quoted, "a", "b"), sent, "", secret); err == nil || strings.Contains(err.Error(), quoted) {
 				t.Errorf("as token_type it gives %v, %v", got, err)
 			}
-			got, err := parseToken(body("Bearer", "read "+quoted, "urn:"+quoted), sent, secret)
+			got, err := parseToken(body("Bearer", "read "+quoted, "urn:"+quoted), sent, "", secret)
 			if err != nil || got.Scope != "" || got.ScopeSaid || got.IssuedTokenType != "" {
 				t.Errorf("as scope and issued_token_type it gives %+v, %v", got, err)
 			}
 		})
 	}
-	if got, err := parseToken(body("Bearer", "read write", "urn:x"), sent, secret); err != nil || got.Scope != "read write" || got.IssuedTokenType != "urn:x" {
+	// What was asked for was no secret, whatever it looks like.
+	if got, err := parseToken(body("Bearer", "read "+token, "urn:x"), sent, "read "+token, secret); err != nil || got.Scope != "read "+token {
+		t.Errorf("the scope that was asked for gives %+v, %v", got, err)
+	}
+	if got, err := parseToken(body("Bearer", "read write", "urn:x"), sent, "", secret); err != nil || got.Scope != "read write" || got.IssuedTokenType != "urn:x" {
 		t.Errorf("what quotes nothing gives %+v, %v", got, err)
 	}
 }
@@ -272,14 +276,14 @@ func FuzzToken(f *testing.F) {
 	}
 	malformed := map[string]bool{}
 	for _, body := range []string{``, `{}`, `{"access_token":"a"}`} {
-		_, err := parseToken([]byte(body), sent)
+		_, err := parseToken([]byte(body), sent, "")
 		malformed[err.Detail] = true
 	}
 	for _, name := range []string{"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type", "id_token", "refresh_token"} {
 		malformed["the body has the member "+name+" twice"] = true
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		token, err := parseToken(body, sent)
+		token, err := parseToken(body, sent, "")
 		if err != nil {
 			if token != nil || !malformed[err.Detail] {
 				t.Fatalf("got token %v, error %+v", token, *err)
@@ -324,7 +328,7 @@ func TestAScopeMayHaveThePersonsDomainAndNotThePerson(t *testing.T) {
 		"read:adele@contoso.onmicrosoft.com":               false,
 		"mailto:adele@contoso.onmicrosoft.com.example/all": false,
 	} {
-		token, err := parseToken([]byte(`{"access_token":"t0ken~~~~~~~","token_type":"Bearer","scope":"`+scope+`","id_token":"`+idToken+`"}`), time.Time{})
+		token, err := parseToken([]byte(`{"access_token":"t0ken~~~~~~~","token_type":"Bearer","scope":"`+scope+`","id_token":"`+idToken+`"}`), time.Time{}, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,14 +62,8 @@ const wakeBuffer = 1024
 // flushTimeout bounds the last write of the gates.
 const flushTimeout = 5 * time.Second
 
-// parts are made before the others.
-type parts struct {
-	metadata metadata.Interface
-	requests *cachedRequests
-}
-
 // assemble makes the parts of the operator and hands them to the manager.
-func assemble(ctx context.Context, mgr ctrl.Manager, made parts, c Config, clk clock.PassiveClock) error {
+func assemble(ctx context.Context, mgr ctrl.Manager, requests *cachedRequests, c Config, clk clock.PassiveClock) error {
 	recorder := mgr.GetEventRecorder(stsv1alpha1.FieldManager)
 	gates := throttle.New[*oautherr.Error](throttle.Limits{}, clk)
 	// It sees what another leader wrote a moment ago, and creates what no cache can hold: reviews and
@@ -77,6 +71,10 @@ func assemble(ctx context.Context, mgr ctrl.Manager, made parts, c Config, clk c
 	uncached, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
 		return fmt.Errorf("making a client without a cache: %w", err)
+	}
+	metadataClient, err := metadata.NewForConfig(mgr.GetConfig())
+	if err != nil {
+		return fmt.Errorf("making the metadata client: %w", err)
 	}
 	store := newStore(uncached, gates, recorder, c, clk)
 	woken := make(chan event.TypedGenericEvent[types.NamespacedName], wakeBuffer)
@@ -91,7 +89,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, made parts, c Config, clk c
 	reconciler := &controller.Reconciler{
 		Client:            mgr.GetClient(),
 		Live:              mgr.GetAPIReader(),
-		Requests:          made.requests.all,
+		Requests:          requests.all,
 		Credentials:       credential.Resolver{Reader: credential.JoinReads(mgr.GetAPIReader()), Now: clk.Now, Bundles: &credential.Bundles{}, RequireAllowedHosts: c.RequireAllowedHosts},
 		STS:               metrics.Instrument(newSTS(c, clk), observed, clk),
 		Flights:           flights,
@@ -114,7 +112,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, made parts, c Config, clk c
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return keepStored(ctx, store) })),
 		mgr.Add(crmanager.RunnableFunc(func(ctx context.Context) error { return expose(ctx, observed, crmetrics.Registry) })),
 		reconciler.SetupWithManager(ctx, mgr, controller.Watching{
-			Woken: woken, Metadata: made.metadata, Namespaces: c.WatchNamespaces, Issuers: queues, Workers: c.MaxConcurrentReconciles,
+			Woken: woken, Metadata: metadataClient, Namespaces: c.WatchNamespaces, Issuers: queues, Workers: c.MaxConcurrentReconciles,
 		}),
 		assembleIssuers(mgr, reconciler, queues),
 	)

@@ -18,7 +18,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -67,11 +66,7 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 	if err != nil {
 		return err
 	}
-	metadataClient, err := metadata.NewForConfig(cluster)
-	if err != nil {
-		return fmt.Errorf("making the metadata client: %w", err)
-	}
-	if err := assemble(ctx, mgr, parts{metadata: metadataClient, requests: requests}, c, clk); err != nil {
+	if err := assemble(ctx, mgr, requests, c, clk); err != nil {
 		return err
 	}
 	if err := addProbes(mgr); err != nil {

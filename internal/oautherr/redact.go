@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html"
+	"iter"
 	"net/url"
 	"regexp"
 	"slices"
@@ -109,24 +110,12 @@ const fragment = 12
 
 // withoutFragments redacts every run of text that is made of fragments.
 func withoutFragments(text string, shapes []string) string {
-	if len(text) < fragment {
+	found := map[string]bool{}
+	for piece := range shared(text, shapes) {
+		found[piece] = true
+	}
+	if len(found) == 0 {
 		return text
-	}
-	found := make(map[string]bool, len(text)) // each fragment-sized piece of text, and whether a secret has it
-	var begins pairs                          // how they begin: to rule out nearly all pieces of a secret costs no map
-	for i := 0; i+fragment <= len(text); i++ {
-		found[text[i:i+fragment]] = false
-		begins.add(text[i:])
-	}
-	for _, shape := range shapes {
-		for i := 0; i+fragment <= len(shape); i++ {
-			if !begins.have(shape[i:]) {
-				continue
-			}
-			if _, ok := found[shape[i:i+fragment]]; ok {
-				found[shape[i:i+fragment]] = true
-			}
-		}
 	}
 	var clean strings.Builder
 	kept := 0
@@ -148,39 +137,36 @@ func withoutFragments(text string, shapes []string) string {
 
 // hasFragment says that withoutFragments would redact something.
 func hasFragment(text string, shapes []string) bool {
-	var begins pairs
-	for i := 0; i+fragment <= len(text); i++ {
-		begins.add(text[i:])
-	}
-	has := func(piece string) bool { return strings.Contains(text, piece) }
-	looked := 0
-	for _, shape := range shapes {
-		for i := 0; i+fragment <= len(shape); i++ {
-			if !begins.have(shape[i:]) {
-				continue
-			}
-			if has(shape[i : i+fragment]) {
-				return true
-			}
-			if looked++; looked == manyLooks {
-				has = piecesOf(text)
-			}
-		}
+	for range shared(text, shapes) {
+		return true
 	}
 	return false
 }
 
-// manyLooks is when a set of all pieces of a text has been worth its making. A token service that sends a long
-// token and a text which begins like all of it comes that far.
-const manyLooks = 1024
+// shared yields each fragment-sized piece that the text has of one of the shapes.
+func shared(text string, shapes []string) iter.Seq[string] {
+	return func(yield func(piece string) bool) {
+		var begins pairs // how pieces of the text begin: to rule out nearly all of a secret costs no map
+		for i := 0; i+fragment <= len(text); i++ {
+			begins.add(text[i:])
+		}
+		pieces := sync.OnceValue(func() map[string]bool { return piecesOf(text) })
+		for _, shape := range shapes {
+			for i := 0; i+fragment <= len(shape); i++ {
+				if begins.have(shape[i:]) && pieces()[shape[i:i+fragment]] && !yield(shape[i:i+fragment]) {
+					return
+				}
+			}
+		}
+	}
+}
 
-// piecesOf reports whether a text has a piece of fragment characters.
-func piecesOf(text string) func(piece string) bool {
+func piecesOf(text string) map[string]bool {
 	pieces := make(map[string]bool, len(text))
 	for i := 0; i+fragment <= len(text); i++ {
 		pieces[text[i:i+fragment]] = true
 	}
-	return func(piece string) bool { return pieces[piece] }
+	return pieces
 }
 
 // pairs is a set of the first two bytes of texts, one bit for each there may be.

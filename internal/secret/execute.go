@@ -15,7 +15,7 @@ import (
 // operator's memory (ADR 0013).
 func (t template) execute(f fields) ([]byte, error) {
 	w := writer{fields: f}
-	if err := w.list(t.root); err != nil {
+	if err := each(t.root, w.node); err != nil {
 		return nil, &TemplateError{t.key, err.Error()}
 	}
 	return []byte(w.out.String()), nil
@@ -27,37 +27,25 @@ type writer struct {
 	out    strings.Builder
 }
 
-func (w *writer) list(list *parse.ListNode) error {
-	if list == nil {
-		return nil
-	}
-	for _, node := range list.Nodes {
-		if err := w.node(node); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (w *writer) node(node parse.Node) error {
 	switch n := node.(type) {
 	case *parse.TextNode:
 		return w.write(string(n.Text))
 	case *parse.ActionNode:
-		made, err := w.pipe(n.Pipe)
+		made, err := pipeline(n.Pipe, w.command)
 		if err != nil {
 			return err
 		}
 		return w.write(made.text)
 	case *parse.IfNode:
-		condition, err := w.pipe(n.Pipe)
+		condition, err := pipeline(n.Pipe, w.command)
 		switch {
 		case err != nil:
 			return err
 		case condition.holds():
-			return w.list(n.List)
+			return each(n.List, w.node)
 		default:
-			return w.list(n.ElseList)
+			return each(n.ElseList, w.node)
 		}
 	default:
 		return unread(node)
@@ -71,18 +59,6 @@ func (w *writer) write(s string) error {
 	}
 	w.out.WriteString(s)
 	return nil
-}
-
-func (w *writer) pipe(pipe *parse.PipeNode) (result, error) {
-	var handed []result
-	for _, command := range pipe.Cmds {
-		made, err := w.command(command, handed)
-		if err != nil {
-			return result{}, err
-		}
-		handed = []result{made}
-	}
-	return handed[0], nil
 }
 
 func (w *writer) command(command *parse.CommandNode, handed []result) (result, error) {
@@ -110,9 +86,9 @@ func (w *writer) operand(node parse.Node) (result, error) {
 	case *parse.StringNode:
 		return result{kind: text, text: n.Text}, nil
 	case *parse.FieldNode:
-		return result{kind: text, text: w.fields.named(n.Ident[0])}, nil
+		return result{kind: text, text: w.fields[n.Ident[0]]}, nil
 	case *parse.PipeNode:
-		return w.pipe(n)
+		return pipeline(n, w.command)
 	default:
 		return result{}, unread(node)
 	}

@@ -58,8 +58,13 @@ type Record struct {
 // An expires-at that isn't an instant after issued-at counts as absent.
 func ReadRecord(s *corev1.Secret) (Record, bool) {
 	a := s.Annotations
-	issuedAt, okIssued := instant(a[stsv1alpha1.AnnotationIssuedAt])
-	refreshAt, okRefresh := instant(a[stsv1alpha1.AnnotationRefreshAt])
+	return readRecord(a, a[stsv1alpha1.AnnotationIssuedAt], a[stsv1alpha1.AnnotationRefreshAt], a[stsv1alpha1.AnnotationExpiresAt])
+}
+
+// readRecord is ReadRecord of annotations whose instants may stand elsewhere.
+func readRecord(a map[string]string, issued, refresh, expires string) (Record, bool) {
+	issuedAt, okIssued := instant(issued)
+	refreshAt, okRefresh := instant(refresh)
 	r := Record{
 		IssuedAt:        issuedAt,
 		RefreshAt:       refreshAt,
@@ -71,7 +76,7 @@ func ReadRecord(s *corev1.Secret) (Record, bool) {
 	r.Scope, r.ScopeSaid = a[stsv1alpha1.AnnotationScope]
 	// What isn't a duration is another than the spec's, and has the refresh planned anew.
 	r.RefreshBefore, _ = time.ParseDuration(a[stsv1alpha1.AnnotationRefreshBefore])
-	if at, ok := instant(a[stsv1alpha1.AnnotationExpiresAt]); ok && at.After(issuedAt) {
+	if at, ok := instant(expires); ok && at.After(issuedAt) {
 		r.ExpiresAt = at
 	}
 	return r, okIssued && okRefresh && r.Inputs != ""

@@ -112,14 +112,15 @@ func keyOf(token sts.Sensitive, data map[string][]byte) string {
 // fields is what a template sees of the record's token.
 func (r Record) fields(token sts.Sensitive) fields {
 	f := fields{
-		AccessToken:     token.Reveal(),
-		TokenType:       r.TokenType,
-		IssuedTokenType: r.IssuedTokenType,
-		Scope:           r.Scope,
-		IssuedAt:        stamp(r.IssuedAt),
+		"AccessToken":     token.Reveal(),
+		"TokenType":       r.TokenType,
+		"IssuedTokenType": r.IssuedTokenType,
+		"Scope":           r.Scope,
+		"IssuedAt":        stamp(r.IssuedAt),
+		"ExpiresAt":       "",
 	}
 	if !r.ExpiresAt.IsZero() {
-		f.ExpiresAt = stamp(r.ExpiresAt)
+		f["ExpiresAt"] = stamp(r.ExpiresAt)
 	}
 	return f
 }

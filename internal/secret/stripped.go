@@ -68,12 +68,9 @@ func (r Record) instants() string {
 
 // strippedRecord is the record of a stripped Secret.
 func (h Holding) strippedRecord() Record {
-	r, _ := ReadRecord(h.Secret) // but for the instants
 	issued, others, _ := strings.Cut(h.Secret.Annotations[checkedKey], " ")
 	refresh, expires, _ := strings.Cut(others, " ")
-	r.IssuedAt, _ = instant(issued)
-	r.RefreshAt, _ = instant(refresh)
-	r.ExpiresAt, _ = instant(expires)
+	r, _ := readRecord(h.Secret.Annotations, issued, refresh, expires)
 	return r
 }
 

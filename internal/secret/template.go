@@ -23,29 +23,7 @@ const (
 
 // fields is what a template sees. Nothing else of the operator, the request or the cluster is within
 // its reach (GHSA-77v3-r3jw-j2v2: a function that read any Secret).
-type fields struct {
-	AccessToken, TokenType, IssuedTokenType, Scope, IssuedAt, ExpiresAt string
-}
-
-// named is a field of fieldNames, or "".
-func (f fields) named(name string) string {
-	switch name {
-	case "AccessToken":
-		return f.AccessToken
-	case "TokenType":
-		return f.TokenType
-	case "IssuedTokenType":
-		return f.IssuedTokenType
-	case "Scope":
-		return f.Scope
-	case "IssuedAt":
-		return f.IssuedAt
-	case "ExpiresAt":
-		return f.ExpiresAt
-	default:
-		return ""
-	}
-}
+type fields map[string]string
 
 func fieldNames() []string {
 	return []string{"AccessToken", "TokenType", "IssuedTokenType", "Scope", "IssuedAt", "ExpiresAt"}
@@ -99,7 +77,7 @@ func compile(key, source string) (compiled template, token bool, err error) {
 		return template{}, false, &TemplateError{key, "defines another template; write one text"}
 	}
 	r := reader{}
-	if err := r.list(tree.Root); err != nil {
+	if err := each(tree.Root, r.node); err != nil {
 		return template{}, false, &TemplateError{key, err.Error()}
 	}
 	return template{key, tree.Root}, r.token, nil
@@ -120,16 +98,30 @@ type reader struct {
 
 var errTooManyCalls = errors.New("calls more than 64 functions; write fewer")
 
-func (r *reader) list(list *parse.ListNode) error {
+// each goes through the nodes of a list, which may be absent, until one is refused.
+func each(list *parse.ListNode, visit func(parse.Node) error) error {
 	if list == nil {
 		return nil
 	}
 	for _, node := range list.Nodes {
-		if err := r.node(node); err != nil {
+		if err := visit(node); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pipeline goes through the commands of a pipeline, of which each is handed what the one before made, as its last
+// argument.
+func pipeline[T any](pipe *parse.PipeNode, visit func(command *parse.CommandNode, handed []T) (T, error)) (made T, err error) {
+	var handed []T
+	for _, command := range pipe.Cmds {
+		if made, err = visit(command, handed); err != nil {
+			return made, err
+		}
+		handed = []T{made}
+	}
+	return made, nil
 }
 
 func (r *reader) node(node parse.Node) error {
@@ -148,10 +140,10 @@ func (r *reader) node(node parse.Node) error {
 			return err
 		}
 		r.token = before
-		if err := r.list(n.List); err != nil {
+		if err := each(n.List, r.node); err != nil {
 			return err
 		}
-		return r.list(n.ElseList)
+		return each(n.ElseList, r.node)
 	default:
 		return fmt.Errorf("has %s, which isn't allowed here; of actions there are fields, functions and if", keyword(node))
 	}
@@ -166,21 +158,12 @@ func keyword(node parse.Node) string {
 	return word
 }
 
-// pipe returns what a pipeline makes: each command is handed what the one before made, as its last
-// argument.
+// pipe returns what a pipeline makes.
 func (r *reader) pipe(pipe *parse.PipeNode) (value, error) {
 	if len(pipe.Decl) > 0 {
 		return "", errors.New("declares a variable, which isn't allowed; write the pipeline where its value is used")
 	}
-	var handed []value
-	for _, command := range pipe.Cmds {
-		made, err := r.command(command, handed)
-		if err != nil {
-			return "", err
-		}
-		handed = []value{made}
-	}
-	return handed[0], nil
+	return pipeline(pipe, r.command)
 }
 
 func (r *reader) command(command *parse.CommandNode, handed []value) (value, error) {

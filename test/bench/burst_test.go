@@ -34,11 +34,8 @@ func burst(n int) scenario {
 		before := s.floor(ctx, admin, n)
 		f := s.burst(ctx, n)
 		after := s.floor(ctx, admin, n)
-		s.series = append(s.series, report.Series{Name: "floor, before", At: before.served}, report.Series{Name: "floor, after", At: after.served})
-		f["floorBeforeSeconds"], f["floorAfterSeconds"] = seconds(before.served), seconds(after.served)
-		f["floorSeconds"] = (seconds(before.served) + seconds(after.served)) / 2
+		s.compare(f, before, after)
 		f["floorCreateSeconds"] = (before.created + after.created).Seconds() / 2
-		f["ratio"] = f["wallSeconds"] / f["floorSeconds"]
 		f["ratioWithCreation"] = f["wallSeconds"] / (f["floorSeconds"] + f["floorCreateSeconds"])
 		return f
 	}
@@ -67,12 +64,7 @@ func (s *stage) burst(ctx SpecContext, n int) report.Figures {
 	ready := w.readiness(m.start)
 	s.series = append(s.series, report.Series{Name: "operator", At: ready})
 	f["wallSeconds"], f["p99ReadySeconds"] = seconds(ready), p99(w.waits())
-	s.settle(ctx, p)
-	u := m.usage(ctx)
-	f["stsCalls"] = float64(u.calls)
-	u.perObject(f, n)
-	f["rssSettledMiB"], f["rssMiB"] = p.rss()
-	p.Stop()
+	m.finish(ctx, f, n)
 	tell("  burst of %d: %.1f s", n, f["wallSeconds"])
 	return f
 }

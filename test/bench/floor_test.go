@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/test/bench/report"
 	"tokenrequest.dev/operator/test/operator"
 	"tokenrequest.dev/operator/test/stssim"
 )
@@ -79,6 +80,14 @@ func (s *stage) floor(ctx SpecContext, admin *rest.Config, n int) floors {
 	}
 	tell("  floor of %d: %.1f s, after %.1f s to create them", n, seconds(times), created.Seconds())
 	return floors{times, created}
+}
+
+// compare sets wallSeconds against the floor, of which one was measured before it and one after.
+func (s *stage) compare(f report.Figures, before, after floors) {
+	s.series = append(s.series, report.Series{Name: "floor, before", At: before.served}, report.Series{Name: "floor, after", At: after.served})
+	f["floorBeforeSeconds"], f["floorAfterSeconds"] = seconds(before.served), seconds(after.served)
+	f["floorSeconds"] = (f["floorBeforeSeconds"] + f["floorAfterSeconds"]) / 2
+	f["ratio"] = f["wallSeconds"] / f["floorSeconds"]
 }
 
 func newFloor(sim *stssim.Server, admin *rest.Config) *floor {

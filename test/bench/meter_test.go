@@ -91,3 +91,14 @@ func (u usage) perObject(f report.Figures, n int) {
 	f["writesPerObject"] = u.writes() / float64(n)
 	f["readsPerObject"] = u.read / float64(n)
 }
+
+// finish waits until nothing is left to do, adds what it took for each of n objects, and stops the process.
+func (m *meter) finish(ctx SpecContext, f report.Figures, n int) {
+	GinkgoHelper()
+	m.stage.settle(ctx, m.process)
+	u := m.usage(ctx)
+	f["stsCalls"] = float64(u.calls)
+	u.perObject(f, n)
+	f["rssSettledMiB"], f["rssMiB"] = m.process.rss()
+	m.process.Stop()
+}

@@ -37,12 +37,7 @@ func sameToken(n int) scenario {
 				"p99ReadySeconds":    p99(w.waits()),
 				"cpuMillisPerObject": m.spent().Seconds() * 1000 / float64(n),
 			}
-			s.settle(ctx, p)
-			u := m.usage(ctx)
-			f["stsCalls"] = float64(u.calls)
-			u.perObject(f, n)
-			_, f["rssMiB"] = p.rss()
-			p.Stop()
+			m.finish(ctx, f, n)
 			return f
 		},
 	}

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,9 +25,9 @@ import (
 	crmanager "sigs.k8s.io/controller-runtime/pkg/manager"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/controller"
 	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/events"
 	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/metrics"
 	"tokenrequest.dev/operator/internal/oautherr"
@@ -63,15 +62,10 @@ const wakeBuffer = 1024
 const flushTimeout = 5 * time.Second
 
 // assemble makes the parts of the operator and hands them to the manager.
-func assemble(ctx context.Context, mgr ctrl.Manager, requests *cachedRequests, c Config, clk clock.PassiveClock) error {
-	recorder := mgr.GetEventRecorder(stsv1alpha1.FieldManager)
+func assemble(
+	ctx context.Context, mgr ctrl.Manager, uncached client.Client, recorder *events.Recorder, requests *cachedRequests, c Config, clk clock.PassiveClock,
+) error {
 	gates := throttle.New[*oautherr.Error](throttle.Limits{}, clk)
-	// It sees what another leader wrote a moment ago, and creates what no cache can hold: reviews and
-	// token requests of service accounts.
-	uncached, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
-	if err != nil {
-		return fmt.Errorf("making a client without a cache: %w", err)
-	}
 	metadataClient, err := metadata.NewForConfig(mgr.GetConfig())
 	if err != nil {
 		return fmt.Errorf("making the metadata client: %w", err)
@@ -173,7 +167,7 @@ func assembleIssuers(mgr ctrl.Manager, requests *controller.Reconciler, queues *
 }
 
 // newStore keeps the gates in their ConfigMap.
-func newStore(uncached client.Client, gates *controller.Gates, recorder events.EventRecorder, c Config, clk clock.PassiveClock) *configmap.Store[*oautherr.Error] {
+func newStore(uncached client.Client, gates *controller.Gates, recorder *events.Recorder, c Config, clk clock.PassiveClock) *configmap.Store[*oautherr.Error] {
 	key := types.NamespacedName{Namespace: c.OperatorNamespace, Name: ThrottleConfigMap}
 	about := &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},

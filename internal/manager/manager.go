@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -29,6 +31,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/events"
 )
 
 // Main runs the operator in the cluster that --kubeconfig, KUBECONFIG or the pod that it runs in
@@ -66,18 +69,37 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 	if err != nil {
 		return err
 	}
-	if err := assemble(ctx, mgr, requests, c, clk); err != nil {
+	// It sees what another leader wrote a moment ago, and creates what no cache can hold: events, reviews and
+	// token requests of service accounts.
+	uncached, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), HTTPClient: mgr.GetHTTPClient(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return fmt.Errorf("making a client without a cache: %w", err)
+	}
+	recorder := events.New(mgr.GetScheme(), stsv1alpha1.FieldManager, func(ctx context.Context, e *eventsv1.Event) error {
+		return uncached.Create(ctx, e)
+	}, clk, mgr.GetLogger())
+	if err := errors.Join(assemble(ctx, mgr, uncached, recorder, requests, c, clk), addProbes(mgr)); err != nil {
 		return err
 	}
-	if err := addProbes(mgr); err != nil {
-		return err
-	}
+	defer record(ctx, recorder)()
 	return mgr.Start(ctx)
+}
+
+// record writes events, and until it is told to end: the parts tell of what they do as long as they run, and
+// the manager ends its own runnables before the controllers.
+func record(ctx context.Context, recorder *events.Recorder) (end func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var recording sync.WaitGroup
+	recording.Go(func() { recorder.Run(ctx) })
+	return func() {
+		cancel()
+		recording.Wait()
+	}
 }
 
 func newManager(cluster *rest.Config, c Config, requests *cachedRequests) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), eventsv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), stsv1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("filling the scheme: %w", err)
 	}
 	lock, err := leaderLock(cluster, c)

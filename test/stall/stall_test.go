@@ -129,9 +129,6 @@ func told(ctx context.Context, r *stsv1alpha1.TokenRequest) (times int) {
 	for _, e := range list.Items {
 		if e.Reason == "RefreshOverdue" && e.Regarding.Name == r.Name {
 			times++
-			if e.Series != nil {
-				times += int(e.Series.Count)
-			}
 		}
 	}
 	return times

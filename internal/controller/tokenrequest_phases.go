@@ -175,6 +175,7 @@ func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
 		Domain:  a.domain(),
 		Service: host(declaredBy(a.issuer)),
 		Waiter:  a.key(),
+		Needed:  a.needed(),
 		Timeout: timeout,
 		Spared: func() bool {
 			var there bool

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,18 +18,28 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/schedule"
 )
 
 // What waits for a worker goes first by what it is worth, the greater number before the smaller, and not
 // by how it was heard of. controller-runtime has all that is there at a start wait behind every event of
 // others; on a machine that is busy, a token that had expired while nobody led waited for half a minute
 // behind the refreshes of tokens that were good.
+//
+// Among tokens that are good the nearer end goes first: after an outage all are due, and those that come
+// in any order expire while others are replaced that had minutes left.
 const (
 	calm    = 0  // nothing is due: an event, or what is there at a start
-	timely  = 10 // a token to be replaced, or looked at again, while it is good
-	missing = 20 // no good token: somebody waits for it
-	landed  = 30 // an answer to take in: what was begun is ended before more is begun
+	timely  = 10 // a token to be replaced, or looked at again, while it is good; see pressing
+	missing = 40 // no good token: somebody waits for it
+	landed  = 50 // an answer to take in: what was begun is ended before more is begun
 )
+
+// pressing is what a token that is good for so long is worth: two steps above timely for each time that an hour
+// is halved, down to a second. The metric of the queue's depth has a label for each step, so that these are few.
+func pressing(left time.Duration) int {
+	return timely + max(0, int(2*math.Log2(time.Hour.Seconds()/max(left, time.Second).Seconds())))
+}
 
 // urgency is that of a request as its status tells it.
 func urgency(request *stsv1alpha1.TokenRequest, now time.Time) int {
@@ -37,7 +48,10 @@ func urgency(request *stsv1alpha1.TokenRequest, now time.Time) int {
 	case s.Token == nil, s.Token.ExpiresAt != nil && !s.Token.ExpiresAt.After(now):
 		return missing
 	case s.NextAttemptAt != nil && !s.NextAttemptAt.After(now):
-		return timely
+		if s.Token.ExpiresAt == nil {
+			return timely
+		}
+		return pressing(s.Token.ExpiresAt.Sub(now))
 	default:
 		return calm
 	}
@@ -45,10 +59,32 @@ func urgency(request *stsv1alpha1.TokenRequest, now time.Time) int {
 
 // urgency is that of the next step, when it is taken.
 func (a *attempt) urgency(next time.Time) int {
-	if expires := a.content.Record.ExpiresAt; !a.content.Intact || !expires.IsZero() && !expires.After(next) {
+	switch expires := a.content.Record.ExpiresAt; {
+	case a.missing(next):
 		return missing
+	case expires.IsZero():
+		return timely
+	default:
+		return pressing(expires.Sub(next))
 	}
-	return timely
+}
+
+// missing says that there is no good token at an instant.
+func (a *attempt) missing(at time.Time) bool {
+	expires := a.content.Record.ExpiresAt
+	return !a.content.Intact || !expires.IsZero() && !expires.After(at)
+}
+
+// needed is until when the token that there is lasts: now, where there is none.
+func (a *attempt) needed() time.Time {
+	switch expires := a.content.Record.ExpiresAt; {
+	case a.missing(a.now):
+		return time.Time{}
+	case expires.IsZero(): // nobody knows how long
+		return a.now.Add(schedule.Horizon)
+	default:
+		return expires
+	}
 }
 
 // enqueue queues requests that changed, or are there at a start, by their urgency.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/schedule"
 )
 
 // known is a request as a start finds it: its token expires, and its next attempt is, so far from noon.
@@ -42,6 +43,8 @@ func TestWhatIsMissingIsServedBeforeWhatIsGood(t *testing.T) {
 	create(known("good", time.Hour, time.Minute), true)
 	create(forever, true)
 	create(known("due", time.Hour, 0), true)
+	create(known("nearly", 2*time.Minute, -time.Minute), true)
+	create(known("soon", 3*time.Minute, 0), true)
 	create(known("expired", 0, time.Minute), true)
 	create(&stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "new"}}, false)
 	wakeUp(t.Context(), event.TypedGenericEvent[types.NamespacedName]{Object: types.NamespacedName{Namespace: "payments", Name: "answered"}}, q)
@@ -49,11 +52,11 @@ func TestWhatIsMissingIsServedBeforeWhatIsGood(t *testing.T) {
 	r.enqueue().Update(t.Context(), event.UpdateEvent{ObjectOld: changed, ObjectNew: changed}, q)
 
 	var order []string
-	for range 7 {
+	for range 9 {
 		next, _ := q.Get()
 		order = append(order, next.Name)
 	}
-	want := []string{"answered", "expired", "new", "due", "good", "forever", "changed"}
+	want := []string{"answered", "expired", "new", "nearly", "soon", "due", "good", "forever", "changed"}
 	if !slices.Equal(order, want) {
 		t.Errorf("served %v, want %v", order, want)
 	}
@@ -67,6 +70,9 @@ func TestTheNextStepWaitsByWhatTheTokenIsWorthThen(t *testing.T) {
 		want int
 	}{
 		{"a refresh", given(), outcome{kind: settled}, timely},
+		{"a refresh of a token that nobody knows the end of", given(func(a *attempt) { a.content.Record.ExpiresAt = time.Time{} }), outcome{kind: settled}, timely},
+		{"a retry 15 minutes before the end", given(func(a *attempt) { a.content.Record.ExpiresAt = noon.Add(16 * time.Minute) }), outage, timely + 4},
+		{"a retry a second before the end", given(func(a *attempt) { a.content.Record.ExpiresAt = noon.Add(61 * time.Second) }), outage, timely + 23},
 		{"a retry without a token", given(noToken), outage, missing},
 		{"a retry while the token is good", given(), outage, timely},
 		{"a retry after it expired", given(expired), outage, missing},
@@ -76,6 +82,24 @@ func TestTheNextStepWaitsByWhatTheTokenIsWorthThen(t *testing.T) {
 			result := c.o.result(c.a, noon.Add(time.Minute))
 			if result.Priority == nil || *result.Priority != c.want {
 				t.Errorf("%s, want %d", fmt.Sprint(result), c.want)
+			}
+		})
+	}
+}
+
+func TestACallIsNeededWhenTheTokenThereIsEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		a    *attempt
+		want time.Time
+	}{
+		"no token":                {given(noToken), time.Time{}},
+		"one that has expired":    {given(expired), time.Time{}},
+		"a good one":              {given(func(a *attempt) { a.content.Record.ExpiresAt = noon.Add(time.Minute) }), noon.Add(time.Minute)},
+		"one that may not expire": {given(func(a *attempt) { a.content.Record.ExpiresAt = time.Time{} }), noon.Add(schedule.Horizon)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.a.needed(); !got.Equal(c.want) {
+				t.Errorf("needed at %s, want %s", got, c.want)
 			}
 		})
 	}

@@ -9,7 +9,8 @@
 // is woken when there is something to collect. Identical asks share one
 // flight. The calls run in bounded numbers, per service of a domain, per domain
 // and in all, and each of them takes turns with its like, so that an endpoint that
-// hangs until its deadline costs only slots of its own, and never a worker.
+// hangs until its deadline costs only slots of its own, and never a worker. Among
+// those, what is needed first starts first.
 //
 // A result belongs to those who waited for it. It stays theirs until they say
 // with [Pool.Release] that it is safely used, because the step after a call can

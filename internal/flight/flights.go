@@ -14,6 +14,7 @@ type flight[K, W comparable, R any] struct {
 	key     K
 	domain  *domain[K, W, R]
 	lane    *lane[K, W, R]
+	needed  time.Time
 	timeout time.Duration
 	do      func(context.Context) R
 	started bool
@@ -34,12 +35,12 @@ type domain[K, W comparable, R any] struct {
 // A lane is a domain's calls to one service.
 type lane[K, W comparable, R any] struct {
 	service string
-	queued  []*flight[K, W, R]
+	queued  []*flight[K, W, R] // in the order in which they are to start
 	running int
 	ready   bool // stands in domain.turns
 }
 
-// queue puts a new flight at the end of its lane.
+// queue puts a new flight in its lane.
 func (p *Pool[K, W, R]) queue(a Ask[K, W, R]) *flight[K, W, R] {
 	d, ok := p.domains[a.Domain]
 	if !ok {
@@ -51,12 +52,36 @@ func (p *Pool[K, W, R]) queue(a Ask[K, W, R]) *flight[K, W, R] {
 		l = &lane[K, W, R]{service: a.Service}
 		d.lanes[a.Service] = l
 	}
-	f := &flight[K, W, R]{key: a.Key, domain: d, lane: l, timeout: a.Timeout, do: a.Do}
-	l.queued = append(l.queued, f)
+	f := &flight[K, W, R]{key: a.Key, domain: d, lane: l, needed: a.Needed, timeout: a.Timeout, do: a.Do}
+	l.enter(f)
 	d.queued++
 	p.flights[a.Key] = f
 	p.line(d, l)
 	return f
+}
+
+// enter gives a flight its place: behind those that are needed before it, or as soon. After an outage all
+// are due at once, and who asks first isn't whose token ends first.
+func (l *lane[K, W, R]) enter(f *flight[K, W, R]) {
+	at, _ := slices.BinarySearchFunc(l.queued, f, func(other, f *flight[K, W, R]) int {
+		if other.needed.After(f.needed) {
+			return 1
+		}
+		return -1
+	})
+	l.queued = slices.Insert(l.queued, at, f)
+}
+
+// leave takes a flight out.
+func (l *lane[K, W, R]) leave(f *flight[K, W, R]) {
+	l.queued = slices.DeleteFunc(l.queued, func(q *flight[K, W, R]) bool { return q == f })
+}
+
+// hasten has a queued flight start as early as somebody needs it who has joined.
+func (f *flight[K, W, R]) hasten(needed time.Time) {
+	f.lane.leave(f)
+	f.needed = needed
+	f.lane.enter(f)
 }
 
 // line gives the lane its place among those of its domain that take turns, and
@@ -143,7 +168,7 @@ func (p *Pool[K, W, R]) abandon(f *flight[K, W, R]) {
 	}
 	delete(p.flights, f.key)
 	d, l := f.domain, f.lane
-	l.queued = slices.DeleteFunc(l.queued, func(q *flight[K, W, R]) bool { return q == f })
+	l.leave(f)
 	d.queued--
 	if l.ready && len(l.queued) == 0 {
 		l.ready = false

@@ -58,6 +58,10 @@ type Ask[K, W comparable, R any] struct {
 	Service string
 	// Waiter is who gets the result. A waiter waits for one key at a time.
 	Waiter W
+	// Needed is when the waiter has nothing left to go on with; zero is now. Of a domain's calls to one service
+	// the one that is needed first starts first, and among equals the one that was asked for first. A flight is
+	// needed as soon as the first of those who wait for it needs it.
+	Needed time.Time
 	// Timeout is the flight's deadline, counted from its start and not from the
 	// time in the queue. Zero or less is a deadline already passed.
 	Timeout time.Duration
@@ -142,6 +146,8 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 		return none, Spared
 	case !ok:
 		f = p.queue(a)
+	case !f.started && a.Needed.Before(f.needed):
+		f.hasten(a.Needed)
 	}
 	w := &wait[K, W, R]{key: a.Key, waiter: a.Waiter, domain: f.domain, flight: f}
 	p.waits[a.Waiter] = w

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -471,6 +472,50 @@ func TestPoolBounds(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { tc.test(t, running(t, tc.limits)) })
+		})
+	}
+}
+
+func TestPoolStartsFirstWhatIsNeededFirst(t *testing.T) {
+	one := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Results: 100}
+	tests := map[string]struct {
+		asks []string // waiter, key, and in how many seconds it is needed
+		want []string
+	}{
+		"a token that is missing before one that lasts": {[]string{"1 a/lasts 60", "2 a/missing 0"}, []string{"a/missing", "a/lasts"}},
+		"of those that last the one that ends first":    {[]string{"1 a/x 90", "2 a/y 30", "3 a/z 60"}, []string{"a/y", "a/z", "a/x"}},
+		"in the order of the asks where all is equal":   {[]string{"1 a/x 0", "2 a/y 0", "3 a/z 0"}, []string{"a/x", "a/y", "a/z"}},
+		"one that somebody joins who needs it sooner":   {[]string{"1 a/x 60", "2 a/y 90", "3 a/y 30"}, []string{"a/y", "a/x"}},
+		"and not one that somebody joins who can wait":  {[]string{"1 a/x 60", "2 a/y 30", "3 a/x 90"}, []string{"a/y", "a/x"}},
+		"another domain's turn comes all the same":      {[]string{"1 a/x 0", "2 a/y 0", "3 b/z 90"}, []string{"a/x", "b/z", "a/y"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := idle(one)
+				for _, text := range test.asks {
+					f := strings.Fields(text)
+					in, err := strconv.Atoi(f[2])
+					if err != nil {
+						t.Fatal(err)
+					}
+					domain, _, _ := strings.Cut(f[1], "/")
+					a := ask{Key: f[1], Domain: domain, Waiter: f[0], Timeout: time.Hour, Do: h.call(f[1])}
+					if in > 0 {
+						a.Needed = h.clock.Now().Add(time.Duration(in) * time.Second)
+					}
+					h.Ask(a)
+				}
+				h.run(t)
+				for _, key := range test.want {
+					h.lands(key, "token")
+				}
+				h.wantStarted(t, test.want...)
+				for _, text := range test.asks {
+					h.Release(strings.Fields(text)[0])
+				}
+				h.wantEmpty(t)
+			})
 		})
 	}
 }

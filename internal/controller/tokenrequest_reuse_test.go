@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -74,7 +73,7 @@ type applied struct {
 	times int
 }
 
-func (c *applied) Apply(context.Context, runtime.ApplyConfiguration, ...client.ApplyOption) error {
+func (c *applied) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
 	c.times++
 	return nil
 }

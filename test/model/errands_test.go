@@ -6,7 +6,6 @@ package model_test
 import (
 	"context"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
@@ -70,10 +69,6 @@ func fromWithin() client.WithWatch {
 		},
 		Patch: func(_ context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) (err error) {
 			outside(func() { err = c.Patch(context.Background(), o, p, opts...) })
-			return err
-		},
-		Apply: func(_ context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) (err error) {
-			outside(func() { err = c.Apply(context.Background(), o, opts...) })
 			return err
 		},
 		SubResourcePatch: func(_ context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) (err error) {

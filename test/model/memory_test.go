@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,9 +28,9 @@ type remembered struct {
 	err    error
 }
 
-// nameOf names an object in the memory; an apply configuration has the name of what it configures.
+// nameOf names an object or a list in the memory.
 func nameOf(o any, namespace, name string) string {
-	return fmt.Sprintf("%s %s/%s", strings.TrimSuffix(fmt.Sprintf("%T", o), "ApplyConfiguration"), namespace, name)
+	return fmt.Sprintf("%T %s/%s", o, namespace, name)
 }
 
 // read answers into an object or list, asking the API server when it has to.
@@ -66,17 +65,6 @@ func (m *memory) written(o client.Object, gone bool, err error) error {
 	return err
 }
 
-// applied forgets an object, since a server-side apply tells of the fields that it was about.
-func (m *memory) applied(o runtime.ApplyConfiguration) {
-	named := o.(interface {
-		GetName() *string
-		GetNamespace() *string
-	})
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.known, nameOf(o, *named.GetNamespace(), *named.GetName()))
-}
-
 // client is the client of all who live in a world.
 func (m *memory) client() client.WithWatch {
 	return interceptor.NewClient(fromWithin(), interceptor.Funcs{
@@ -98,10 +86,6 @@ func (m *memory) client() client.WithWatch {
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
 			return m.written(o, false, c.Patch(ctx, o, patch, opts...))
-		},
-		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			defer m.applied(o)
-			return c.Apply(ctx, o, opts...)
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, name string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			return m.written(o, false, c.SubResource(name).Patch(ctx, o, patch, opts...))

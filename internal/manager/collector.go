@@ -13,15 +13,15 @@ import (
 // spends a fifth of its processor time on collections, and too much for one with many, whose heap is caches
 // that stay (docs/benchmarks).
 const (
-	heapRoom     = 12 << 20 // bytes
-	leastPercent = 30       // of a large heap
-	mostPercent  = 200      // of a small one
+	heapGoal     = 48 << 20 // bytes, with which all of the operator stays below 100 MiB
+	leastPercent = 30       // of a heap that is large even so
+	mostPercent  = 150      // of a small one
 )
 
 // roomFor is the collector's percentage for a heap of which so many bytes are live: the one by which it
-// grows by heapRoom, within bounds.
+// grows to heapGoal, within bounds.
 func roomFor(live uint64) int {
-	return int(min(mostPercent, max(leastPercent, heapRoom*100/max(live, 1))))
+	return int(min(mostPercent, max(leastPercent, (max(heapGoal, live)-live)*100/max(live, 1))))
 }
 
 // keepRoom gives the collector its room, anew after each collection for as long as the process lives. GOGC in

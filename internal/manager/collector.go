@@ -13,7 +13,7 @@ import (
 // spends a fifth of its processor time on collections, and too much for one with many, whose heap is caches
 // that stay (docs/benchmarks).
 const (
-	heapGoal     = 48 << 20 // bytes, with which all of the operator stays below 100 MiB
+	heapGoal     = 40 << 20 // bytes, with which all of the operator stays below 100 MiB
 	leastPercent = 30       // of a heap that is large even so
 	mostPercent  = 150      // of a small one
 )

@@ -14,9 +14,9 @@ func TestTheCollectorHasRoom(t *testing.T) {
 	for live, want := range map[uint64]int{
 		0:        mostPercent, // before the first collection
 		4 << 20:  mostPercent,
-		24 << 20: 100,
-		32 << 20: 50,
-		48 << 20: leastPercent,
+		20 << 20: 100,
+		25 << 20: 60,
+		40 << 20: leastPercent,
 		1 << 30:  leastPercent,
 	} {
 		if got := roomFor(live); got != want {

@@ -26,8 +26,8 @@ import (
 // others; on a machine that is busy, a token that had expired while nobody led waited for half a minute
 // behind the refreshes of tokens that were good.
 //
-// Among tokens that are good the nearer end goes first: after an outage all are due, and those that come
-// in any order expire while others are replaced that had minutes left.
+// Among tokens that are good the nearer end goes first: after an outage many are due at once, and some of them
+// last for longer than others.
 const (
 	calm    = 0  // nothing is due: an event, or what is there at a start
 	timely  = 10 // a token to be replaced, or looked at again, while it is good; see pressing

@@ -60,8 +60,8 @@ func (p *Pool[K, W, R]) queue(a Ask[K, W, R]) *flight[K, W, R] {
 	return f
 }
 
-// enter gives a flight its place: behind those that are needed before it, or as soon. After an outage all
-// are due at once, and who asks first isn't whose token ends first.
+// enter gives a flight its place: behind those that are needed before it, or as soon. After an outage
+// many ask at once, and who asks first isn't whose token ends first.
 func (l *lane[K, W, R]) enter(f *flight[K, W, R]) {
 	at, _ := slices.BinarySearchFunc(l.queued, f, func(other, f *flight[K, W, R]) int {
 		if other.needed.After(f.needed) {

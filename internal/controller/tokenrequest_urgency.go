@@ -30,55 +30,51 @@ import (
 // last for longer than others.
 const (
 	calm    = 0  // nothing is due: an event, or what is there at a start
-	timely  = 10 // a token to be replaced, or looked at again, while it is good; see pressing
+	timely  = 10 // a token to be replaced, or looked at again, while it is good; see worth
 	missing = 40 // no good token: somebody waits for it
 	landed  = 50 // an answer to take in: what was begun is ended before more is begun
 )
 
-// pressing is what a token that is good for so long is worth: two steps above timely for each time that an hour
-// is halved, down to a second. The metric of the queue's depth has a label for each step, so that these are few.
-func pressing(left time.Duration) int {
-	return timely + max(0, int(2*math.Log2(time.Hour.Seconds()/max(left, time.Second).Seconds())))
+// worth is what it is worth to look after a token at an instant; a zero end is one that nobody knows. A good token
+// has two steps above timely for each time that an hour is halved, down to a second. The metric of the queue's
+// depth has a label for each step, so that these are few.
+func worth(end, at time.Time) int {
+	left := end.Sub(at)
+	switch {
+	case end.IsZero():
+		return timely
+	case left <= 0:
+		return missing
+	default:
+		return timely + max(0, int(2*math.Log2(time.Hour.Seconds()/max(left, time.Second).Seconds())))
+	}
 }
 
 // urgency is that of a request as its status tells it.
 func urgency(request *stsv1alpha1.TokenRequest, now time.Time) int {
 	s := &request.Status
-	switch {
-	case s.Token == nil, s.Token.ExpiresAt != nil && !s.Token.ExpiresAt.After(now):
+	if s.Token == nil {
 		return missing
-	case s.NextAttemptAt != nil && !s.NextAttemptAt.After(now):
-		if s.Token.ExpiresAt == nil {
-			return timely
-		}
-		return pressing(s.Token.ExpiresAt.Sub(now))
-	default:
+	}
+	u := worth(timeOf(s.Token.ExpiresAt), now)
+	if u != missing && (s.NextAttemptAt == nil || s.NextAttemptAt.After(now)) {
 		return calm
 	}
+	return u
 }
 
 // urgency is that of the next step, when it is taken.
 func (a *attempt) urgency(next time.Time) int {
-	switch expires := a.content.Record.ExpiresAt; {
-	case a.missing(next):
+	if !a.content.Intact {
 		return missing
-	case expires.IsZero():
-		return timely
-	default:
-		return pressing(expires.Sub(next))
 	}
-}
-
-// missing says that there is no good token at an instant.
-func (a *attempt) missing(at time.Time) bool {
-	expires := a.content.Record.ExpiresAt
-	return !a.content.Intact || !expires.IsZero() && !expires.After(at)
+	return worth(a.content.Record.ExpiresAt, next)
 }
 
 // needed is until when the token that there is lasts: now, where there is none.
 func (a *attempt) needed() time.Time {
 	switch expires := a.content.Record.ExpiresAt; {
-	case a.missing(a.now):
+	case !a.content.Intact || a.expired():
 		return time.Time{}
 	case expires.IsZero(): // nobody knows how long
 		return a.now.Add(schedule.Horizon)

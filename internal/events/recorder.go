@@ -9,6 +9,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -102,7 +103,8 @@ func (r *Recorder) Eventf(regarding, related runtime.Object, kind, reason, actio
 		return
 	}
 	event := &eventsv1.Event{
-		ObjectMeta:          metav1.ObjectMeta{GenerateName: prefix(ref.Name), Namespace: namespaceOf(ref)},
+		// An event about an object without a namespace is in default, as everybody's are.
+		ObjectMeta:          metav1.ObjectMeta{GenerateName: prefix(ref.Name), Namespace: cmp.Or(ref.Namespace, metav1.NamespaceDefault)},
 		EventTime:           metav1.MicroTime{Time: r.clock.Now()},
 		ReportingController: r.name,
 		ReportingInstance:   r.instance,
@@ -140,15 +142,6 @@ func (r *Recorder) allow(whose about) bool {
 // prefix is what the API server appends letters to. A name that is cut could end as none may.
 func prefix(name string) string {
 	return strings.TrimRight(name[:min(len(name), longestName)], "-.") + "-"
-}
-
-// namespaceOf is where an event belongs: that of an object without a namespace is in default, as
-// everybody's are.
-func namespaceOf(ref *corev1.ObjectReference) string {
-	if ref.Namespace == "" {
-		return metav1.NamespaceDefault
-	}
-	return ref.Namespace
 }
 
 // Run writes events until the context ends, and returns when those that wait then are written, or after 2 s.

@@ -131,9 +131,12 @@ func (d *dealer) episodes(ctx context.Context) {
 		}
 		p := d.all[d.dice.IntN(len(d.all))]
 		began := time.Now()
-		if p.sts == d.lonely && d.dice.IntN(2) == 0 || len(d.cuts) == 0 {
-			d.cut(ctx, length)
-			return
+		if d.cuts == nil || time.Now().After(d.cuts[len(d.cuts)-1].to) {
+			// The first cut may fall between two refreshes, when nobody connects.
+			if d.lonely.ClosedConnections() == 0 || p.sts == d.lonely && d.dice.IntN(2) == 0 {
+				d.cut(ctx, length)
+				return
+			}
 		}
 		f := lasting[d.dice.IntN(len(lasting))]
 		d.dealt++
@@ -147,7 +150,7 @@ func (d *dealer) episodes(ctx context.Context) {
 	})
 }
 
-// cut breaks every new connection to the lonely STS for some time.
+// cut breaks every new connection to the lonely STS for some time. One at a time: its end is the end of all.
 func (d *dealer) cut(ctx context.Context, length time.Duration) {
 	began := time.Now()
 	d.cuts = append(d.cuts, span{began, began.Add(length)})

@@ -10,6 +10,7 @@ import (
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/credential"
 	"tokenrequest.dev/operator/internal/oautherr"
+	"tokenrequest.dev/operator/internal/secret"
 	"tokenrequest.dev/operator/internal/sts"
 	"tokenrequest.dev/operator/internal/throttle"
 )
@@ -57,6 +58,8 @@ func timeoutOf(issuer *stsv1alpha1.IssuerSpec) time.Duration {
 // comes of it before anybody else can ask.
 func (r *Reconciler) call(a *attempt) func(context.Context) Answer {
 	flown := *a
+	// Thousands may wait for their turn after an outage. What a call has no use for needn't wait with them.
+	flown.holding, flown.shape = secret.Holding{}, secret.Shape{}
 	return func(ctx context.Context) Answer {
 		if answer, done := r.discover(ctx, &flown); done {
 			return answer

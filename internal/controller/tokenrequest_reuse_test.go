@@ -83,7 +83,7 @@ func TestATokenThatCameMeanwhileIsNotAskedForAgain(t *testing.T) {
 	secrets := &applied{}
 	r := &Reconciler{
 		Client: secrets, Shelf: flight.NewShelf[string, *sts.Token](1), Repairs: NewRepairs(),
-		Flights: flight.New[string, types.NamespacedName, Answer](flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Results: 1}, clock.RealClock{}, nil),
+		Flights: flight.New[string, types.NamespacedName, Answer](flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 1, Results: 1}, clock.RealClock{}, nil),
 	}
 	a := given(noToken)
 	token := &sts.Token{AccessToken: "t", TokenType: "Bearer", IssuedAt: noon, ExpiresAt: noon.Add(time.Hour), Lifetime: time.Hour}

@@ -29,10 +29,11 @@ import (
 // Among tokens that are good the nearer end goes first: after an outage many are due at once, and some of them
 // last for longer than others.
 const (
-	calm    = 0  // nothing is due: an event, or what is there at a start
-	timely  = 10 // a token to be replaced, or looked at again, while it is good; see worth
-	missing = 40 // no good token: somebody waits for it
-	landed  = 50 // an answer to take in: what was begun is ended before more is begun
+	calm     = 0  // nothing is due: an event, or what is there at a start
+	timely   = 10 // a token to be replaced, or looked at again, while it is good; see worth
+	replaced = 35 // an answer that replaces a good token: what was begun is ended before more of the kind is begun
+	missing  = 40 // no good token: somebody waits for it
+	awaited  = 50 // an answer where there is no good token
 )
 
 // worth is what it is worth to look after a token at an instant; a zero end is one that nobody knows. A good token
@@ -96,14 +97,29 @@ func (r *Reconciler) enqueue() handler.EventHandler {
 			add(e.ObjectNew, q)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			put(q, client.ObjectKeyFromObject(e.Object), calm)
+			name := client.ObjectKeyFromObject(e.Object)
+			// No reconcile sees a request that is gone, and nobody else comes for its answer.
+			r.Flights.Release(name)
+			put(q, name, calm)
 		},
 	}
 }
 
+// Waking is a request that there is news for.
+type Waking struct {
+	// Request is its name.
+	Request types.NamespacedName
+	// Needed is when it has no good token any more; zero is now.
+	Needed time.Time
+}
+
 // wakeUp queues a request whose flight has landed.
-func wakeUp(_ context.Context, e event.TypedGenericEvent[types.NamespacedName], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	put(q, e.Object, landed)
+func (r *Reconciler) wakeUp(_ context.Context, e event.TypedGenericEvent[Waking], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	u := awaited
+	if e.Object.Needed.After(r.Clock.Now()) {
+		u = replaced
+	}
+	put(q, e.Object.Request, u)
 }
 
 func put(q workqueue.TypedRateLimitingInterface[reconcile.Request], name types.NamespacedName, urgency int) {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/schedule"
 )
 
@@ -47,16 +48,22 @@ func TestWhatIsMissingIsServedBeforeWhatIsGood(t *testing.T) {
 	create(known("soon", 3*time.Minute, 0), true)
 	create(known("expired", 0, time.Minute), true)
 	create(&stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "new"}}, false)
-	wakeUp(t.Context(), event.TypedGenericEvent[types.NamespacedName]{Object: types.NamespacedName{Namespace: "payments", Name: "answered"}}, q)
+	answered := func(name string, needed time.Time) {
+		waking := Waking{Request: types.NamespacedName{Namespace: "payments", Name: name}, Needed: needed}
+		r.wakeUp(t.Context(), event.TypedGenericEvent[Waking]{Object: waking}, q)
+	}
+	answered("answered, good", noon.Add(time.Hour))
+	answered("answered", time.Time{})
+	answered("answered late", noon)
 	changed := known("changed", time.Hour, time.Minute)
 	r.enqueue().Update(t.Context(), event.UpdateEvent{ObjectOld: changed, ObjectNew: changed}, q)
 
 	var order []string
-	for range 9 {
+	for range 11 {
 		next, _ := q.Get()
 		order = append(order, next.Name)
 	}
-	want := []string{"answered", "expired", "new", "nearly", "soon", "due", "good", "forever", "changed"}
+	want := []string{"answered", "answered late", "expired", "new", "answered, good", "nearly", "soon", "due", "good", "forever", "changed"}
 	if !slices.Equal(order, want) {
 		t.Errorf("served %v, want %v", order, want)
 	}
@@ -102,5 +109,18 @@ func TestACallIsNeededWhenTheTokenThereIsEnds(t *testing.T) {
 				t.Errorf("needed at %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestACallThatWaitsForItsTurnGoesWithItsRequest(t *testing.T) {
+	limits := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 1, Results: 1}
+	r := &Reconciler{Flights: flight.New[string, types.NamespacedName, Answer](limits, clocktesting.NewFakePassiveClock(noon), nil)}
+	q := priorityqueue.New[reconcile.Request]("deletion")
+	defer q.ShutDown()
+	gone := known("gone", time.Hour, 0)
+	r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{Key: "what it asks", Waiter: types.NamespacedName{Namespace: "payments", Name: "gone"}})
+	r.enqueue().Delete(t.Context(), event.DeleteEvent{Object: gone}, q)
+	if queued := r.Flights.Stats().Queued; queued != 0 {
+		t.Errorf("%d calls are still queued", queued)
 	}
 }

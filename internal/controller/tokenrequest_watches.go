@@ -45,7 +45,7 @@ const reconcileTimeout = time.Minute
 // Watching is what the controller listens to beside TokenRequests and their Secrets.
 type Watching struct {
 	// Woken carries the requests whose flight has landed.
-	Woken <-chan event.TypedGenericEvent[types.NamespacedName]
+	Woken <-chan event.TypedGenericEvent[Waking]
 	// Metadata watches Secrets and ConfigMaps that issuers refer to.
 	Metadata metadata.Interface
 	// Namespaces that the operator serves; empty means all.
@@ -67,7 +67,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, w W
 		Watches(&stsv1alpha1.TokenRequest{}, r.enqueue()).
 		Watches(&stsv1alpha1.TokenRequest{}, r.wakeRivals()).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfSecret(affected))).
-		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: wakeUp})).
+		WatchesRawSource(source.Channel(w.Woken, handler.TypedFuncs[Waking, reconcile.Request]{GenericFunc: r.wakeUp})).
 		WatchesRawSource(&credential.Watch{
 			Client: w.Metadata, Namespaces: w.Namespaces, Secrets: othersSecrets, Affected: affected, Unsettled: r.unsettledWith(w.Issuers),
 		}).

@@ -15,8 +15,8 @@ import (
 // releases the result once it is safely used.
 func Example() {
 	woken := make(chan string)
-	limits := flight.Limits{Total: 64, PerDomain: 16, PerService: 8, Keep: 5 * time.Minute, Results: 10_000}
-	pool := flight.New[string, string, string](limits, &stepClock{}, func(w string) { woken <- w })
+	limits := flight.Limits{Total: 64, PerDomain: 16, PerService: 8, Keep: 5 * time.Minute, Unread: 128, Results: 10_000}
+	pool := flight.New[string, string, string](limits, &stepClock{}, func(w string, _ time.Time) { woken <- w })
 
 	ask := func(waiter string) (string, flight.State) {
 		return pool.Ask(flight.Ask[string, string, string]{

@@ -103,7 +103,7 @@ func (p *Pool[K, W, R]) start() {
 	if p.ctx == nil || p.ctx.Err() != nil {
 		return
 	}
-	for p.running < p.limits.Total && len(p.ready) > 0 {
+	for p.running < p.limits.Total && p.unread.Len() < p.limits.Unread && len(p.ready) > 0 {
 		d := p.ready[0]
 		p.ready = slices.Delete(p.ready, 0, 1)
 		d.ready = false
@@ -133,32 +133,33 @@ func (p *Pool[K, W, R]) fly(f *flight[K, W, R]) {
 	ctx, cancel := context.WithTimeout(p.ctx, f.timeout)
 	defer cancel()
 	for _, w := range p.land(f, f.do(ctx)) {
-		p.wake(w)
+		p.wake(w.waiter, w.needed)
 	}
 }
 
 // land hands the result to those who wait, gives the slot to the next flight
 // and returns whom to wake: nobody once the pool's context has ended, since the
 // result may then be no more than the echo of our own cancellation.
-func (p *Pool[K, W, R]) land(f *flight[K, W, R], result R) []W {
+func (p *Pool[K, W, R]) land(f *flight[K, W, R], result R) []*wait[K, W, R] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.expire()
+	p.tidy()
 	p.count(f, -1)
 	if p.ctx.Err() != nil {
 		return nil
 	}
 	delete(p.flights, f.key)
-	woken := make([]W, 0, len(f.waits))
-	for _, w := range f.waits {
-		p.keep(w, result)
-		woken = append(woken, w.waiter)
+	if len(f.waits) > 0 {
+		n := p.announce()
+		for _, w := range f.waits {
+			p.keep(w, result, n)
+		}
 	}
 	p.line(f.domain, f.lane)
 	f.domain.drop(f.lane)
 	p.drop(f.domain)
 	p.start()
-	return woken
+	return f.waits
 }
 
 // abandon takes the flight's queued call away when nobody waits for it.

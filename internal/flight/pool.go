@@ -40,6 +40,12 @@ type Limits struct {
 	// Keep is how long a result waits to be released. It is dropped at the
 	// first use of the pool after that, and the next Ask starts a new flight.
 	Keep time.Duration
+	// Unread is the number of flights with which no more start that have landed, and
+	// whose result nobody has looked at yet. Calls that outrun those who take their
+	// results in make these old, and have what is asked later and needed sooner wait
+	// behind them. A flight counts for a tenth of Keep at most: who asked may be gone.
+	// However many wait for it, it counts once.
+	Unread int
 	// Results is the number of kept results, each waiter's counted. Beyond it
 	// the oldest result of the domain that keeps the most is dropped.
 	Results int
@@ -84,7 +90,7 @@ type Ask[K, W comparable, R any] struct {
 type Pool[K, W comparable, R any] struct {
 	limits Limits
 	clock  Clock
-	wake   func(W)
+	wake   func(W, time.Time)
 
 	mu sync.Mutex
 	// ctx is Run's context; nil until Run is called, before which nothing
@@ -95,18 +101,19 @@ type Pool[K, W comparable, R any] struct {
 	domains map[string]*domain[K, W, R]
 	ready   []*domain[K, W, R] // domains that may start a flight, in turn
 	kept    *list.List         // *wait with a result, the oldest first
+	unread  *list.List         // *news of the flights that have landed, the oldest first
 	running int
 	ended   bool
 	landed  sync.WaitGroup
 }
 
 // New returns a pool that calls wake, without holding any lock and in the order
-// of the asks, for each waiter that has a result to collect. A wake that blocks
-// delays those behind it on the same flight and the end of Run, nothing else.
-// New panics when a limit isn't positive: such a pool would wait for ever, or
-// ask for ever.
-func New[K, W comparable, R any](l Limits, clk Clock, wake func(W)) *Pool[K, W, R] {
-	if l.Total <= 0 || l.PerDomain <= 0 || l.PerService <= 0 || l.Keep <= 0 || l.Results <= 0 {
+// of the asks, for each waiter that has a result to collect, with its Ask.Needed. A
+// wake that blocks delays those behind it on the same flight and the end of Run,
+// nothing else. New panics when a limit isn't positive: such a pool would wait for
+// ever, or ask for ever.
+func New[K, W comparable, R any](l Limits, clk Clock, wake func(waiter W, needed time.Time)) *Pool[K, W, R] {
+	if l.Total <= 0 || l.PerDomain <= 0 || l.PerService <= 0 || l.Keep <= 0 || l.Unread <= 0 || l.Results <= 0 {
 		panic("flight: every limit must be positive")
 	}
 	return &Pool[K, W, R]{
@@ -117,6 +124,7 @@ func New[K, W comparable, R any](l Limits, clk Clock, wake func(W)) *Pool[K, W, 
 		waits:   map[W]*wait[K, W, R]{},
 		domains: map[string]*domain[K, W, R]{},
 		kept:    list.New(),
+		unread:  list.New(),
 	}
 }
 
@@ -133,12 +141,13 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 	if p.ended {
 		return none, Pending
 	}
-	p.expire()
+	p.tidy()
 	if w, ok := p.waits[a.Waiter]; ok {
 		if w.key == a.Key {
-			return w.result, w.state
+			return p.read(w)
 		}
 		p.forget(w)
+		p.start()
 	}
 	f, ok := p.flights[a.Key]
 	switch {
@@ -149,7 +158,7 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 	case !f.started && a.Needed.Before(f.needed):
 		f.hasten(a.Needed)
 	}
-	w := &wait[K, W, R]{key: a.Key, waiter: a.Waiter, domain: f.domain, flight: f}
+	w := &wait[K, W, R]{key: a.Key, waiter: a.Waiter, needed: a.Needed, domain: f.domain, flight: f}
 	p.waits[a.Waiter] = w
 	f.waits = append(f.waits, w)
 	p.start()
@@ -163,9 +172,9 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.expire()
+	p.tidy()
 	if w, ok := p.waits[waiter]; ok && w.key == key {
-		return w.result, w.state
+		return p.read(w)
 	}
 	var none R
 	return none, Pending
@@ -176,7 +185,7 @@ func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
 func (p *Pool[K, W, R]) Withdraw(waiter W) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.expire()
+	p.tidy()
 	w, ok := p.waits[waiter]
 	if ok && w.state == Pending && !w.flight.started {
 		p.forget(w)
@@ -194,6 +203,7 @@ func (p *Pool[K, W, R]) Release(waiter W) {
 	defer p.mu.Unlock()
 	if w, ok := p.waits[waiter]; ok {
 		p.forget(w)
+		p.start()
 	}
 }
 
@@ -232,4 +242,5 @@ func (p *Pool[K, W, R]) shut() {
 	clear(p.domains)
 	p.ready = nil
 	p.kept.Init()
+	p.unread.Init()
 }

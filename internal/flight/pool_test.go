@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,7 +60,7 @@ type harness struct {
 }
 
 func roomy() flight.Limits {
-	return flight.Limits{Total: 100, PerDomain: 100, PerService: 100, Keep: time.Minute, Results: 100}
+	return flight.Limits{Total: 100, PerDomain: 100, PerService: 100, Keep: time.Minute, Unread: 100, Results: 100}
 }
 
 // idle returns a pool that doesn't run yet.
@@ -69,7 +70,7 @@ func idle(l flight.Limits) *harness {
 		ended: make(chan error, 1),
 		gates: map[string]chan answer{},
 	}
-	h.Pool = flight.New[string, string, answer](l, h.clock, func(w string) {
+	h.Pool = flight.New[string, string, answer](l, h.clock, func(w string, _ time.Time) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.woken = append(h.woken, w)
@@ -137,11 +138,16 @@ func (h *harness) lands(key, text string) {
 	synctest.Wait()
 }
 
-func (h *harness) wantStarted(t *testing.T, want ...string) {
-	t.Helper()
+// begun are the keys of the calls that have started, in their order.
+func (h *harness) begun() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if diff := cmp.Diff(want, h.started); diff != "" {
+	return slices.Clone(h.started)
+}
+
+func (h *harness) wantStarted(t *testing.T, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, h.begun()); diff != "" {
 		t.Errorf("calls started (-want +got):\n%s", diff)
 	}
 }
@@ -375,7 +381,7 @@ func TestPoolWithdrawsWhatHasNotStarted(t *testing.T) {
 
 func TestPoolBounds(t *testing.T) {
 	limits := func(total, perDomain, perService int) flight.Limits {
-		return flight.Limits{Total: total, PerDomain: perDomain, PerService: perService, Keep: time.Minute, Results: 100}
+		return flight.Limits{Total: total, PerDomain: perDomain, PerService: perService, Keep: time.Minute, Unread: 100, Results: 100}
 	}
 	tests := map[string]struct {
 		limits flight.Limits
@@ -477,7 +483,7 @@ func TestPoolBounds(t *testing.T) {
 }
 
 func TestPoolStartsFirstWhatIsNeededFirst(t *testing.T) {
-	one := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Results: 100}
+	one := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 100, Results: 100}
 	tests := map[string]struct {
 		asks []string // waiter, key, and in how many seconds it is needed
 		want []string
@@ -518,6 +524,81 @@ func TestPoolStartsFirstWhatIsNeededFirst(t *testing.T) {
 			})
 		})
 	}
+}
+
+// In an outage's recovery, tokens came twice as fast as they could be written, and lay there for a minute while others
+// expired that had yet to be asked for.
+func TestPoolStartsNoMoreThanIsLookedAt(t *testing.T) {
+	one := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 2, Results: 100}
+	tests := map[string]struct {
+		room func(*harness)
+		want bool // that the third starts
+	}{
+		"as long as nobody looks":           {func(*harness) {}, false},
+		"one was collected":                 {func(h *harness) { h.Collect("a/1", "a/1") }, true},
+		"one was asked for again":           {func(h *harness) { h.asks("a/2", "a/2") }, true},
+		"one was released unseen":           {func(h *harness) { h.Release("a/1") }, true},
+		"who waited for one asks otherwise": {func(h *harness) { h.asks("a/1", "b/1") }, true},
+		"one isn't collected by a stranger": {func(h *harness) { h.Collect("a/1", "w") }, false},
+		"they lie there":                    {func(h *harness) { h.clock.Step(6*time.Second - 1); h.Stats() }, false},
+		"nobody seems to come for them":     {func(h *harness) { h.clock.Step(6 * time.Second); h.Stats() }, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := running(t, one)
+				keys := []string{"a/1", "a/2", "a/3"}
+				for _, key := range keys {
+					h.wants(t, key, key, "")
+				}
+				h.lands("a/1", "token")
+				h.lands("a/2", "token")
+				h.wantStarted(t, "a/1", "a/2")
+				test.room(h)
+				synctest.Wait()
+				if started := slices.Contains(h.begun(), "a/3"); started != test.want {
+					t.Errorf("the third started: %v, want %v", started, test.want)
+				}
+				for _, key := range keys {
+					h.Release(key)
+				}
+			})
+		})
+	}
+}
+
+func TestPoolCountsAFlightOnceHoweverManyWaitForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, flight.Limits{Total: 9, PerDomain: 9, PerService: 9, Keep: time.Minute, Unread: 2, Results: 100})
+		for i := range 20 {
+			h.wants(t, fmt.Sprint("w", i), "a/shared", "")
+		}
+		h.lands("a/shared", "token")
+		h.wants(t, "w", "b/k", "")
+		h.wantStarted(t, "a/shared", "b/k")
+	})
+}
+
+func TestPoolTellsWhoIsWokenHowSoonItIsNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		woken := map[string]time.Time{}
+		pool := flight.New[string, string, string](roomy(), &stepClock{}, func(w string, needed time.Time) { woken[w] = needed })
+		want := map[string]time.Time{"soon": time.Unix(1_800_000_000, 0), "later": time.Unix(1_800_000_060, 0), "now": {}}
+		for w, needed := range want {
+			pool.Ask(flight.Ask[string, string, string]{Key: "k", Domain: "a", Waiter: w, Needed: needed, Timeout: time.Hour, Do: func(context.Context) string { return "token" }})
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- pool.Run(ctx) }()
+		synctest.Wait()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(want, woken); diff != "" {
+			t.Errorf("woken (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestPoolKeeps(t *testing.T) {
@@ -572,7 +653,7 @@ func TestPoolKeeps(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tc.test(t, running(t, flight.Limits{Total: 9, PerDomain: 9, PerService: 9, Keep: time.Minute, Results: tc.results}))
+				tc.test(t, running(t, flight.Limits{Total: 9, PerDomain: 9, PerService: 9, Keep: time.Minute, Unread: 99, Results: tc.results}))
 			})
 		})
 	}
@@ -580,7 +661,7 @@ func TestPoolKeeps(t *testing.T) {
 
 func TestPoolDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Hour, Results: 9})
+		h := running(t, flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Hour, Unread: 9, Results: 9})
 		for _, key := range []string{"a/1", "a/2"} {
 			h.Ask(ask{Key: key, Domain: "a", Waiter: key, Timeout: 20 * time.Second, Do: h.call(key)})
 		}
@@ -630,7 +711,7 @@ func TestPoolRun(t *testing.T) {
 	})
 	t.Run("a shutdown cancels calls under way, and wakes nobody with what they return", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			h := running(t, flight.Limits{Total: 2, PerDomain: 2, PerService: 2, Keep: time.Minute, Results: 9})
+			h := running(t, flight.Limits{Total: 2, PerDomain: 2, PerService: 2, Keep: time.Minute, Unread: 9, Results: 9})
 			for _, key := range []string{"a/1", "a/2", "a/3"} {
 				h.wants(t, key, key, "")
 			}
@@ -699,7 +780,7 @@ func TestPoolRun(t *testing.T) {
 
 func TestPoolStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, flight.Limits{Total: 3, PerDomain: 2, PerService: 2, Keep: time.Minute, Results: 9})
+		h := running(t, flight.Limits{Total: 3, PerDomain: 2, PerService: 2, Keep: time.Minute, Unread: 9, Results: 9})
 		for _, key := range []string{"a/1", "a/2", "a/3", "b/1", "b/2"} {
 			h.wants(t, key, key, "")
 		}
@@ -740,8 +821,8 @@ func TestPoolCrowd(t *testing.T) {
 			wakes[w] = make(chan struct{}, 1)
 		}
 		clock := &stepClock{now: time.Unix(1_800_000_000, 0)}
-		pool := flight.New[int, int, int](flight.Limits{Total: 8, PerDomain: 3, PerService: 3, Keep: time.Minute, Results: 1000},
-			clock, func(w int) { wakes[w] <- struct{}{} })
+		pool := flight.New[int, int, int](flight.Limits{Total: 8, PerDomain: 3, PerService: 3, Keep: time.Minute, Unread: 5, Results: 1000},
+			clock, func(w int, _ time.Time) { wakes[w] <- struct{}{} })
 		ctx, stop := context.WithCancel(t.Context())
 		var pooled, workers sync.WaitGroup
 		pooled.Go(func() { _ = pool.Run(ctx) })
@@ -772,11 +853,12 @@ func TestPoolCrowd(t *testing.T) {
 
 func TestNewRefusesLimitsThatWouldWaitForEver(t *testing.T) {
 	tests := map[string]flight.Limits{
-		"no flight in all":     {PerDomain: 1, PerService: 1, Keep: 1, Results: 1},
-		"no flight per domain": {Total: 1, PerService: 1, Keep: 1, Results: 1},
-		"none per service":     {Total: 1, PerDomain: 1, Keep: 1, Results: 1},
-		"no time to collect":   {Total: 1, PerDomain: 1, PerService: 1, Results: 1},
-		"no place for results": {Total: 1, PerDomain: 1, PerService: 1, Keep: 1},
+		"no flight in all":     {PerDomain: 1, PerService: 1, Keep: 1, Unread: 1, Results: 1},
+		"no flight per domain": {Total: 1, PerService: 1, Keep: 1, Unread: 1, Results: 1},
+		"none per service":     {Total: 1, PerDomain: 1, Keep: 1, Unread: 1, Results: 1},
+		"no time to collect":   {Total: 1, PerDomain: 1, PerService: 1, Unread: 1, Results: 1},
+		"no result unread":     {Total: 1, PerDomain: 1, PerService: 1, Keep: 1, Results: 1},
+		"no place for results": {Total: 1, PerDomain: 1, PerService: 1, Keep: 1, Unread: 1},
 	}
 	for name, limits := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -785,7 +867,7 @@ func TestNewRefusesLimitsThatWouldWaitForEver(t *testing.T) {
 					t.Error("New returned, want a panic")
 				}
 			}()
-			flight.New[string, string, answer](limits, &stepClock{}, func(string) {})
+			flight.New[string, string, answer](limits, &stepClock{}, func(string, time.Time) {})
 		})
 	}
 }

@@ -13,17 +13,25 @@ import (
 type wait[K, W comparable, R any] struct {
 	key    K
 	waiter W
+	needed time.Time
 	domain *domain[K, W, R]
 	flight *flight[K, W, R] // nil once landed: its Do may hold a credential
 	state  State
 	result R
 	until  time.Time     // when a Done result is dropped
 	place  *list.Element // in Pool.kept, of a Done result
+	news   *news         // of the flight that has brought it
+}
+
+// news is that a flight has landed, until somebody who waits for it has looked.
+type news struct {
+	until time.Time     // when nobody seems to come any more
+	place *list.Element // in Pool.unread; nil once somebody came
 }
 
 // keep turns a wait into a result to collect and makes room for it.
-func (p *Pool[K, W, R]) keep(w *wait[K, W, R], result R) {
-	w.state, w.result, w.flight = Done, result, nil
+func (p *Pool[K, W, R]) keep(w *wait[K, W, R], result R, n *news) {
+	w.state, w.result, w.flight, w.news = Done, result, nil, n
 	w.until = p.clock.Now().Add(p.limits.Keep)
 	w.place = p.kept.PushBack(w)
 	w.domain.results++
@@ -47,6 +55,45 @@ func (p *Pool[K, W, R]) evict() {
 	}
 }
 
+// read is what a waiter is told. A result that is looked at makes room for another
+// flight.
+func (p *Pool[K, W, R]) read(w *wait[K, W, R]) (R, State) {
+	if w.state == Done {
+		p.strike(w.news)
+		p.start()
+	}
+	return w.result, w.state
+}
+
+// announce begins the news of a flight that somebody waits for.
+func (p *Pool[K, W, R]) announce() *news {
+	n := &news{until: p.clock.Now().Add(p.limits.Keep / 10)}
+	n.place = p.unread.PushBack(n)
+	return n
+}
+
+// strike ends news.
+func (p *Pool[K, W, R]) strike(n *news) {
+	if n.place != nil {
+		p.unread.Remove(n.place)
+		n.place = nil
+	}
+}
+
+// tidy does what only time asks for.
+func (p *Pool[K, W, R]) tidy() {
+	p.expire()
+	now := p.clock.Now()
+	for e := p.unread.Front(); e != nil; e = p.unread.Front() {
+		n := e.Value.(*news)
+		if now.Before(n.until) {
+			break
+		}
+		p.strike(n)
+	}
+	p.start()
+}
+
 // expire drops the results that nobody has released in time. They all keep for
 // equally long, so the list is in the order of their ends.
 func (p *Pool[K, W, R]) expire() {
@@ -65,6 +112,7 @@ func (p *Pool[K, W, R]) forget(w *wait[K, W, R]) {
 	delete(p.waits, w.waiter)
 	if w.state == Done {
 		p.kept.Remove(w.place)
+		p.strike(w.news)
 		w.domain.results--
 		p.drop(w.domain)
 		return

@@ -26,7 +26,7 @@ type DomainStats struct {
 func (p *Pool[K, W, R]) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.expire()
+	p.tidy()
 	s := Stats{Running: p.running, Results: p.kept.Len(), Domains: make(map[string]DomainStats, len(p.domains))}
 	for name, d := range p.domains {
 		s.Queued += d.queued

@@ -40,9 +40,10 @@ import (
 const ThrottleConfigMap = "tokenrequest-throttle"
 
 // flightLimits bound the calls to STSs. A dead one can take a quarter of its tenants' places, and a tenant
-// a quarter of all. One that is well answers 16 calls at a time some hundred times a second.
+// a quarter of all. One that is well answers 16 calls at a time some hundred times a second, which may be more than
+// the API server takes: as many answers as two for each worker may wait for one.
 func flightLimits() flight.Limits {
-	return flight.Limits{Total: 256, PerDomain: 64, PerService: 16, Keep: 5 * time.Minute, Results: 4096}
+	return flight.Limits{Total: 256, PerDomain: 64, PerService: 16, Keep: 5 * time.Minute, Unread: 128, Results: 4096}
 }
 
 // shelfSize is how many tokens are kept for others who ask for the same. Those that are larger than
@@ -52,7 +53,7 @@ const shelfSize = 2048
 // discoveryLimits bound the searches for metadata on behalf of issuers themselves, which nobody waits
 // for.
 func discoveryLimits() flight.Limits {
-	return flight.Limits{Total: 32, PerDomain: 8, PerService: 2, Keep: 5 * time.Minute, Results: 4096}
+	return flight.Limits{Total: 32, PerDomain: 8, PerService: 2, Keep: 5 * time.Minute, Unread: 128, Results: 4096}
 }
 
 // wakeBuffer is how many woken requests may wait for the queue to take them in.
@@ -71,10 +72,10 @@ func assemble(
 		return fmt.Errorf("making the metadata client: %w", err)
 	}
 	store := newStore(uncached, gates, recorder, c, clk)
-	woken := make(chan event.TypedGenericEvent[types.NamespacedName], wakeBuffer)
-	flights := flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), clk, func(name types.NamespacedName) {
+	woken := make(chan event.TypedGenericEvent[controller.Waking], wakeBuffer)
+	flights := flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), clk, func(name types.NamespacedName, needed time.Time) {
 		select {
-		case woken <- event.TypedGenericEvent[types.NamespacedName]{Object: name}:
+		case woken <- event.TypedGenericEvent[controller.Waking]{Object: controller.Waking{Request: name, Needed: needed}}:
 		case <-ctx.Done():
 		}
 	})
@@ -132,10 +133,10 @@ func observers(ctx context.Context, r *controller.Reconciler, perObject int) []p
 }
 
 // watchForStalls has a leader that neglects requests tell so, and be unready.
-func watchForStalls(mgr ctrl.Manager, r *controller.Reconciler, woken chan<- event.TypedGenericEvent[types.NamespacedName]) error {
+func watchForStalls(mgr ctrl.Manager, r *controller.Reconciler, woken chan<- event.TypedGenericEvent[controller.Waking]) error {
 	wake := func(name types.NamespacedName) {
 		select {
-		case woken <- event.TypedGenericEvent[types.NamespacedName]{Object: name}:
+		case woken <- event.TypedGenericEvent[controller.Waking]{Object: controller.Waking{Request: name}}:
 		default: // it is told again at the next look
 		}
 	}
@@ -152,7 +153,7 @@ func watchForStalls(mgr ctrl.Manager, r *controller.Reconciler, woken chan<- eve
 
 // assembleIssuers makes the controllers of issuers out of what the requests' has.
 func assembleIssuers(mgr ctrl.Manager, requests *controller.Reconciler, queues *controller.IssuerQueues) error {
-	discoveries := flight.New[string, controller.IssuerKey, controller.Discovery](discoveryLimits(), requests.Clock, queues.Wake)
+	discoveries := flight.New[string, controller.IssuerKey, controller.Discovery](discoveryLimits(), requests.Clock, func(issuer controller.IssuerKey, _ time.Time) { queues.Wake(issuer) })
 	reconciler := &controller.IssuerReconciler{
 		Client:            requests.Client,
 		Credentials:       requests.Credentials,

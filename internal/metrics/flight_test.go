@@ -20,8 +20,8 @@ import (
 
 func TestFlightsAreThoseOfThePoolWhenSomebodyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool := flight.New[string, string, int](flight.Limits{Total: 2, PerDomain: 2, PerService: 2, Keep: time.Minute, Results: 8},
-			clock.RealClock{}, func(string) {})
+		pool := flight.New[string, string, int](flight.Limits{Total: 2, PerDomain: 2, PerService: 2, Keep: time.Minute, Unread: 8, Results: 8},
+			clock.RealClock{}, func(string, time.Time) {})
 		collector := metrics.Flights(pool.Stats)
 		expect := func(what string, running, queued, results int) {
 			t.Helper()

@@ -35,7 +35,7 @@ type process struct {
 
 // flightLimits are so wide that no call is queued: what the operator asks, it asks now.
 func flightLimits() flight.Limits {
-	return flight.Limits{Total: 64, PerDomain: 64, PerService: 64, Keep: 5 * time.Minute, Results: 4096}
+	return flight.Limits{Total: 64, PerDomain: 64, PerService: 64, Keep: 5 * time.Minute, Unread: 4096, Results: 4096}
 }
 
 // start makes a process as internal/manager does, and has it load the gates.
@@ -51,7 +51,7 @@ func (w *world) start() {
 		Live:        through,
 		Credentials: credential.Resolver{Reader: through, Now: w.time.wall.Now},
 		STS:         p,
-		Flights: flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), w.time.wall, func(name types.NamespacedName) {
+		Flights: flight.New[string, types.NamespacedName, controller.Answer](flightLimits(), w.time.wall, func(name types.NamespacedName, _ time.Time) {
 			w.woken <- name
 		}),
 		Shelf:   flight.NewShelf[string, *sts.Token](1024),

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +54,7 @@ func (d *dealer) singles(ctx context.Context) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		p := d.all[d.dice.IntN(len(d.all))]
-		if d.dealt++; d.dealt%15 == 0 {
+		if d.dealt++; d.dealt%15 == 0 || d.dealt%3 == 1 && !d.throttledAnybody() {
 			d.throttle(p)
 			return
 		}
@@ -94,6 +95,28 @@ func (d *dealer) unmet() []fault {
 		}
 	}
 	return slices.DeleteFunc(faults(), func(f fault) bool { return met[f.name] })
+}
+
+// throttledAnybody says that a call has met a throttle: one lasts for seconds, in which its request may not ask at all.
+func (d *dealer) throttledAnybody() bool {
+	return slices.ContainsFunc([]*stssim.Server{d.common, d.lonely}, func(sim *stssim.Server) bool {
+		return slices.ContainsFunc(sim.Calls(stssim.Filter{Status: http.StatusTooManyRequests}), func(c stssim.Call) bool { return c.Rule == "" })
+	})
+}
+
+// unshown names what no call has met yet.
+func (d *dealer) unshown() []string {
+	var names []string
+	for _, f := range d.unmet() {
+		names = append(names, f.name)
+	}
+	if !d.throttledAnybody() {
+		names = append(names, throttled)
+	}
+	if d.lonely.ClosedConnections() == 0 {
+		names = append(names, cutConnections)
+	}
+	return names
 }
 
 // throttle has the simulator watch the request's patience. Who shares a scope isn't watched: two gates

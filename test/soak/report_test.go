@@ -66,7 +66,7 @@ func (s *soak) evidence() *evidence {
 func (s *soak) report(ctx SpecContext) *report {
 	GinkgoHelper()
 	r := &report{
-		seed: s.seed, length: s.length, recovery: s.recovery, requests: len(s.all),
+		seed: s.seed, length: s.soaked, recovery: s.recovery, requests: len(s.all),
 		reads: s.reader.reads, rotations: s.reader.rotations, shown: s.reader.shown(), throttles: s.dealer.patience, met: map[string]int{},
 		slow: s.killer.slow, kills: len(s.killer.kills), stops: s.killer.stops, edits: s.gardener.edits,
 		empty: s.reader.empty, broken: s.reader.broken, vanished: s.reader.vanished,
@@ -81,7 +81,7 @@ func (s *soak) report(ctx SpecContext) *report {
 			failing += earliest(span.to, s.healed).Sub(span.from)
 		}
 	}
-	r.failing = int(100 * failing / (tenants * s.length))
+	r.failing = int(100 * failing / (tenants * s.soaked))
 	r.judge(s, e)
 	for sim, calls := range e.calls {
 		r.issued += len(sim.Issued())
@@ -228,7 +228,7 @@ func (r *report) String() string {
 	line := func(name, format string, values ...any) {
 		fmt.Fprintf(&b, "  %-28s"+format+"\n", append([]any{name}, values...)...)
 	}
-	fmt.Fprintf(&b, "Soaked for %s, seed %d\n", r.length, r.seed)
+	fmt.Fprintf(&b, "Soaked for %s, seed %d\n", r.length.Round(time.Second), r.seed)
 	line("requests", "%d in %d namespaces", r.requests, tenants)
 	line("reads of a Secret", "%d", r.reads)
 	line("tokens issued", "%d, of which %d were spoiled on their way and %d seen in a Secret; %d rotations", r.issued, r.spoiled, r.shown, r.rotations)

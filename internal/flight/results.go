@@ -80,31 +80,18 @@ func (p *Pool[K, W, R]) strike(n *news) {
 	}
 }
 
-// tidy does what only time asks for.
+// tidy drops the results that nobody has released in time, and ends the news that
+// nobody comes for. Either last for equally long, so the lists are in the order of
+// their ends.
 func (p *Pool[K, W, R]) tidy() {
-	p.expire()
 	now := p.clock.Now()
-	for e := p.unread.Front(); e != nil; e = p.unread.Front() {
-		n := e.Value.(*news)
-		if now.Before(n.until) {
-			break
-		}
-		p.strike(n)
+	for e := p.kept.Front(); e != nil && !now.Before(e.Value.(*wait[K, W, R]).until); e = p.kept.Front() {
+		p.forget(e.Value.(*wait[K, W, R]))
+	}
+	for e := p.unread.Front(); e != nil && !now.Before(e.Value.(*news).until); e = p.unread.Front() {
+		p.strike(e.Value.(*news))
 	}
 	p.start()
-}
-
-// expire drops the results that nobody has released in time. They all keep for
-// equally long, so the list is in the order of their ends.
-func (p *Pool[K, W, R]) expire() {
-	now := p.clock.Now()
-	for e := p.kept.Front(); e != nil; e = p.kept.Front() {
-		w := e.Value.(*wait[K, W, R])
-		if now.Before(w.until) {
-			return
-		}
-		p.forget(w)
-	}
 }
 
 // forget drops a waiter's wait or result.

@@ -99,10 +99,12 @@ func (d *dealer) unmet() []fault {
 
 // throttledAnybody says that a call has met a throttle: one lasts for seconds, in which its request may not ask at all.
 func (d *dealer) throttledAnybody() bool {
-	return slices.ContainsFunc([]*stssim.Server{d.common, d.lonely}, func(sim *stssim.Server) bool {
-		return slices.ContainsFunc(sim.Calls(stssim.Filter{Status: http.StatusTooManyRequests}), func(c stssim.Call) bool { return c.Rule == "" })
-	})
+	refused := stssim.Filter{Status: http.StatusTooManyRequests}
+	return slices.ContainsFunc(append(d.common.Calls(refused), d.lonely.Calls(refused)...), isThrottled)
 }
+
+// isThrottled says that a throttle has refused the call: no rule did.
+func isThrottled(c stssim.Call) bool { return c.Rule == "" && c.Status == http.StatusTooManyRequests }
 
 // unshown names what no call has met yet.
 func (d *dealer) unshown() []string {
@@ -154,12 +156,11 @@ func (d *dealer) episodes(ctx context.Context) {
 		}
 		p := d.all[d.dice.IntN(len(d.all))]
 		began := time.Now()
-		if d.cuts == nil || time.Now().After(d.cuts[len(d.cuts)-1].to) {
-			// The first cut may fall between two refreshes, when nobody connects.
-			if d.lonely.ClosedConnections() == 0 || p.sts == d.lonely && d.dice.IntN(2) == 0 {
-				d.cut(ctx, length)
-				return
-			}
+		cutting := len(d.cuts) > 0 && !began.After(d.cuts[len(d.cuts)-1].to)
+		// The first cut may fall between two refreshes, when nobody connects.
+		if !cutting && (d.lonely.ClosedConnections() == 0 || p.sts == d.lonely && d.dice.IntN(2) == 0) {
+			d.cut(ctx, length)
+			return
 		}
 		f := lasting[d.dice.IntN(len(lasting))]
 		d.dealt++

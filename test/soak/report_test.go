@@ -167,7 +167,7 @@ func (r *report) count(e *evidence, calls []stssim.Call) {
 			if f.spoils() {
 				r.spoiled++
 			}
-		case call.Rule == "" && call.Status == 429:
+		case isThrottled(call):
 			r.met[throttled]++
 			r.failed++
 		}
@@ -194,8 +194,8 @@ func (r *report) patience(s *soak, sim *stssim.Server) {
 
 // announced is when the caller was told of the throttle that it violated.
 func (d *dealer) announced(sim *stssim.Server, v stssim.Violation) time.Time {
-	for _, call := range sim.Calls(stssim.Filter{ClientID: v.ClientID, Scope: v.Scope, Status: 429}) {
-		if call.Rule == "" && !call.Violation && call.At.After(v.Until.Add(-15*time.Second)) {
+	for _, call := range sim.Calls(stssim.Filter{ClientID: v.ClientID, Scope: v.Scope}) {
+		if isThrottled(call) && !call.Violation && call.At.After(v.Until.Add(-15*time.Second)) {
 			return call.At
 		}
 	}

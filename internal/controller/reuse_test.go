@@ -136,6 +136,7 @@ var _ = Describe("A token that another request was given", func() {
 		awaitReady(now)
 		before := printOf(ctx, r)
 		edit(ctx, r, func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = true })
+		awaitReady(now) // the watches of two kinds are not in step: the Secret's end could be heard of first
 		Expect(api.Delete(ctx, &corev1.Secret{ObjectMeta: t.meta("graph")})).To(Succeed())
 		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Ready")).To(Equal("False/Suspended")) }).Should(Succeed())
 		edit(ctx, r, func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = false })

@@ -197,16 +197,13 @@ var _ = Describe("Suspending a chain of refresh tokens", func() {
 		}
 		before := stored()
 
-		name := fmt.Sprintf("slow-%d", counter.Add(1))
-		Expect(sim.AddRules(stssim.Rule{Name: name, Action: stssim.Action{Latency: stssim.Duration(15 * time.Second)},
-			Match: stssim.Match{Kind: stssim.KindToken, ClientID: t.clientID}})).To(Succeed())
-		DeferCleanup(func() { sim.ClearRule(name) })
+		answer := t.hold()
 		askFor(ctx, request, "one")
 		_, err := sim.WaitCalls(ctx, stssim.Filter{Kind: stssim.KindToken, ClientID: t.clientID}, 2)
 		Expect(err).NotTo(HaveOccurred())
 		edit(ctx, request, func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = true })
 		Eventually(func(g Gomega) { g.Expect(messageOf(now(g), "Ready")).To(ContainSubstring("spec.suspend")) }).Should(Succeed())
-		sim.ClearRule(name)
+		answer()
 		Eventually(func() bool { return stored() != before }).Should(BeTrue(), "what was stored was spent, and its successor is to be stored")
 
 		edit(ctx, request, func(r *stsv1alpha1.TokenRequest) { r.Spec.Suspend = false })

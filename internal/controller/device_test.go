@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/stssim"
@@ -49,6 +50,19 @@ var _ = Describe("A sign-in with a device code", func() {
 	}
 
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx) })
+
+	It("begins anew when what is known of it is deleted, also while it is polled for", func(ctx SpecContext) {
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		answer, polls := t.hold(), len(t.calls())
+		_, err := sim.WaitCalls(ctx, stssim.Filter{Kind: stssim.KindToken, ClientID: t.clientID}, polls+1)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(api.Delete(ctx, &corev1.Secret{ObjectMeta: t.meta("chat-refresh")})).To(Succeed())
+		answer()
+		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
+		awaitReady(now)
+	})
 
 	It("is asked for in conditions, an event and a column, polled for at its interval, and brings a token that refreshes itself", func(ctx SpecContext) {
 		register(time.Minute, func(c *stssim.Client) { c.Lifetime = stssim.Duration(20 * time.Second) })

@@ -93,6 +93,17 @@ func (t tenant) calls() []stssim.Call {
 	return sim.Calls(stssim.Filter{Kind: stssim.KindToken, ClientID: t.clientID})
 }
 
+// hold has the calls of the client wait, until what it returns is called.
+func (t tenant) hold() func() {
+	GinkgoHelper()
+	name := fmt.Sprintf("hold-of-%s-%d", t.namespace, counter.Add(1))
+	Expect(sim.AddRules(stssim.Rule{Name: name, Action: stssim.Action{Latency: stssim.Duration(15 * time.Second)},
+		Match: stssim.Match{Kind: stssim.KindToken, ClientID: t.clientID}})).To(Succeed())
+	release := func() { sim.ClearRule(name) }
+	DeferCleanup(release)
+	return release
+}
+
 // rule makes the tenant's token calls go wrong until the spec ends.
 func (t tenant) rule(times int, action stssim.Action) {
 	name := fmt.Sprintf("rule-of-%s-%d", t.namespace, counter.Add(1))

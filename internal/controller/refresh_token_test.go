@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -33,6 +34,9 @@ var _ = Describe("A refresh token", func() {
 		r.Spec.Scopes = []stsv1alpha1.Scope{"mail.send"}
 		r.Spec.Grant = &stsv1alpha1.Grant{Type: stsv1alpha1.GrantRefreshToken, RefreshToken: &stsv1alpha1.RefreshTokenGrant{
 			TokenRef: stsv1alpha1.SecretKeyRef{Name: "seed", Key: "refresh_token"}}}
+	}
+	issuer := func() *stsv1alpha1.TokenIssuer {
+		return &stsv1alpha1.TokenIssuer{ObjectMeta: t.meta("contoso"), Spec: *t.request("mail", refreshing).Spec.Issuer}
 	}
 	kept := func(ctx SpecContext) map[string][]byte {
 		GinkgoHelper()
@@ -132,6 +136,48 @@ var _ = Describe("A refresh token", func() {
 		Expect(kept(ctx)["refresh_token"]).To(Equal(before))
 		awaitReady(now)
 	})
+
+	// Servers that rotate take the second use of a refresh token for theft, and end the whole chain (RFC 9700
+	// section 4.14.2).
+	DescribeTable("leaves once, and its successor isn't lost, though meanwhile", func(ctx SpecContext, meanwhile func(SpecContext), afterwards func(SpecContext)) {
+		put(ctx, issuer())
+		now := create(ctx, t.request("mail", refreshing, refersToContoso))
+		awaitReady(now)
+		spent := kept(ctx)["refresh_token"]
+		calls := len(t.calls())
+		answer := t.hold()
+		askFor(ctx, t.request("mail"), "now")
+		_, err := sim.WaitCalls(ctx, stssim.Filter{Kind: stssim.KindToken, ClientID: t.clientID}, calls+1)
+		Expect(err).NotTo(HaveOccurred())
+		meanwhile(ctx)
+		Consistently(t.calls, inSync).Should(HaveLen(calls + 1))
+		answer()
+		Eventually(func() []byte { return kept(ctx)["refresh_token"] }).ShouldNot(Equal(spent))
+		afterwards(ctx)
+		Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal("now")) }).Should(Succeed())
+		awaitReady(now)
+		Expect(kept(ctx)).NotTo(HaveKey("spending"))
+	},
+		Entry("the client's secret is touched", func(ctx SpecContext) {
+			s := secretOf(ctx, Default, t.namespace, "app")
+			s.Annotations = map[string]string{"touched": "yes"}
+			Expect(api.Update(ctx, s)).To(Succeed())
+		}, func(SpecContext) {}),
+		Entry("something else is asked for", func(ctx SpecContext) {
+			edit(ctx, t.request("mail"), func(r *stsv1alpha1.TokenRequest) {
+				r.Spec.Parameters = map[string]stsv1alpha1.ParameterValue{"region": "north"}
+			})
+		}, func(SpecContext) {}),
+		Entry("its issuer goes away, and comes back changed", func(ctx SpecContext) {
+			Expect(api.Delete(ctx, issuer())).To(Succeed())
+			now := latest(ctx, t.request("mail"))
+			Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Issued")).To(Equal("False/IssuerNotReady")) }).Should(Succeed())
+		}, func(ctx SpecContext) {
+			changed := issuer()
+			changed.Spec.Timeout = &metav1.Duration{Duration: 30 * time.Second}
+			put(ctx, changed)
+		}),
+	)
 
 	It("isn't written into a Secret that is somebody else's", func(ctx SpecContext) {
 		Expect(api.Create(ctx, &corev1.Secret{ObjectMeta: t.meta("mail-refresh"), Data: map[string][]byte{"mine": []byte("x")}})).To(Succeed())

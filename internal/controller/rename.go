@@ -72,8 +72,9 @@ func (r *Reconciler) dropFormer(ctx context.Context, a *attempt) error {
 		return err
 	}
 	s := former.Secret
-	// Whoever changes it meanwhile may have taken it over: then it is looked at again.
-	err = r.Client.Delete(ctx, s, client.Preconditions{UID: &s.UID, ResourceVersion: &s.ResourceVersion})
+	// Whoever changes it meanwhile may have taken it over: then it is looked at again. It was read past the cache, which
+	// may not have it: nobody is to wait until the cache has seen the end of it.
+	err = r.Client.Delete(ctx, s, client.Preconditions{UID: &s.UID, ResourceVersion: &s.ResourceVersion}, client.DisableReadYourWritesConsistency)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("deleting the former Secret %s: %w", client.ObjectKeyFromObject(s), err)
 	}

@@ -33,8 +33,9 @@ type Repairs struct {
 }
 
 type repair struct {
-	count int
-	last  time.Time
+	secret string // its name
+	count  int
+	last   time.Time
 }
 
 // NewRepairs returns a memory of no repairs.
@@ -42,13 +43,10 @@ func NewRepairs() *Repairs { return &Repairs{made: map[types.UID]repair{}} }
 
 // hold says until when the next repair has to wait, and whether it has to.
 func (r *Repairs) hold(a *attempt) (time.Time, bool) {
-	if !isRepair(a) {
-		return time.Time{}, false
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	made := r.made[a.request.UID]
-	if made.count < freeRepairs || a.now.Sub(made.last) > repairMemory {
+	made := r.of(a)
+	if !isRepair(a, made) || made.count < freeRepairs {
 		return time.Time{}, false
 	}
 	delay := min(firstRepairDelay<<min(made.count-freeRepairs, 10), longestRepairDelay)
@@ -56,30 +54,41 @@ func (r *Repairs) hold(a *attempt) (time.Time, bool) {
 	return until, a.now.Before(until)
 }
 
+// of are the repairs of an object's Secret that still count.
+func (r *Repairs) of(a *attempt) repair {
+	made := r.made[a.request.UID]
+	if made.secret != a.request.SecretName() || a.now.Sub(made.last) > repairMemory {
+		return repair{}
+	}
+	return made
+}
+
 // note counts a repair that was made.
 func (r *Repairs) note(a *attempt) {
-	if !isRepair(a) {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for uid, made := range r.made {
-		if a.now.Sub(made.last) > repairMemory {
+	made := r.of(a)
+	if !isRepair(a, made) {
+		return
+	}
+	for uid, old := range r.made {
+		if a.now.Sub(old.last) > repairMemory {
 			delete(r.made, uid)
 		}
 	}
-	r.made[a.request.UID] = repair{count: r.made[a.request.UID].count + 1, last: a.now}
+	r.made[a.request.UID] = repair{secret: a.request.SecretName(), count: made.count + 1, last: a.now}
 }
 
-// isRepair tells the work that only somebody else's hand on the Secret causes from what is ours.
-func isRepair(a *attempt) bool {
+// isRepair tells the work that only somebody else's hand on the Secret causes from what is ours. That a Secret
+// is missing counts too once it was repaired: while a repair waits, the status knows of no token.
+func isRepair(a *attempt, made repair) bool {
 	switch a.decision.Why {
 	case schedule.WhySecretMissing:
-		return heldSecret(a.request)
+		return heldSecret(a.request) || made.count > 0
 	case schedule.WhySecretDrifted:
 		return true
-	case schedule.WhyNothing:
-		return a.holding.Secret != nil // labels and annotations alone
+	case schedule.WhyNothing: // the form, labels and annotations alone: whoever edits the spec changes them too
+		return a.holding.Secret != nil && a.request.Status.ObservedGeneration == a.request.Generation
 	default:
 		return false
 	}

@@ -57,6 +57,8 @@ type attempt struct {
 	store     secret.Holding
 	chain     secret.Chain
 	stuck     outcome // why the chain can't go on by itself
+	answered  bool    // what was asked has an answer
+	answer    Answer
 
 	// Known at the end.
 	underWay bool // the STS is being asked

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -159,6 +160,34 @@ func TestRefusedFieldsQuotesNoValue(t *testing.T) {
 	}
 }
 
+func TestRefusesTellsWhatIsNotWorthSendingAgain(t *testing.T) {
+	denied := func(code int32, reason metav1.StatusReason) error {
+		return fmt.Errorf("applying: %w", &apierrors.StatusError{ErrStatus: metav1.Status{Code: code, Reason: reason, Message: "a token"}})
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"invalid":                       {denied(422, metav1.StatusReasonInvalid), true},
+		"forbidden":                     {denied(403, metav1.StatusReasonForbidden), true},
+		"too large":                     {denied(413, metav1.StatusReasonRequestEntityTooLarge), true},
+		"by a webhook without a code":   {denied(400, ""), true},
+		"by a webhook with one":         {denied(418, ""), true},
+		"a conflict":                    {denied(409, metav1.StatusReasonConflict), false},
+		"too many requests":             {denied(429, metav1.StatusReasonTooManyRequests), false},
+		"nobody knows who asks":         {denied(401, metav1.StatusReasonUnauthorized), false},
+		"an error of the server itself": {denied(500, metav1.StatusReasonInternalError), false},
+		"no answer":                     {errors.New("connection refused"), false},
+	} {
+		if got := refuses(c.err); got != c.want {
+			t.Errorf("%s: refuses = %t, want %t", name, got, c.want)
+		}
+	}
+	if got := refusedFields(denied(400, "")); got != "HTTP 400" {
+		t.Errorf("a denial without a reason reads %q", got)
+	}
+}
+
 func TestRepairsAreImmediateAtFirstAndThenSpaced(t *testing.T) {
 	repairs := NewRepairs()
 	at := func(d time.Duration) *attempt {
@@ -193,15 +222,43 @@ func TestRepairsAreImmediateAtFirstAndThenSpaced(t *testing.T) {
 	}
 }
 
+// The status that says that a repair waits has no token: who is woken by it must wait all the same.
+func TestARepairWaitsThoughTheStatusKnowsOfNoToken(t *testing.T) {
+	repairs := NewRepairs()
+	deleted := func(edits ...func(*attempt)) *attempt {
+		return given(append(edits, func(a *attempt) { a.decision.Why = schedule.WhySecretMissing })...)
+	}
+	for range freeRepairs {
+		repairs.note(deleted(after(outcome{kind: issued})))
+	}
+	if _, wait := repairs.hold(deleted(noToken)); !wait {
+		t.Error("it is repaired at once")
+	}
+	repairs.note(deleted(noToken))
+	if until, _ := repairs.hold(deleted(noToken)); until.Sub(noon) != 2*firstRepairDelay {
+		t.Errorf("the delay after the next is %s, want %s", until.Sub(noon), 2*firstRepairDelay)
+	}
+	renamed := deleted(noToken)
+	renamed.request.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "elsewhere"}
+	if _, wait := repairs.hold(renamed); wait {
+		t.Error("the name after it pays for it")
+	}
+}
+
 func TestOrdinaryWorkIsNoRepair(t *testing.T) {
 	for _, a := range []*attempt{
+		given(func(a *attempt) { a.decision.Why, a.request.Generation = schedule.WhyNothing, a.request.Status.ObservedGeneration+1 }),
 		given(noToken, func(a *attempt) { a.decision.Why = schedule.WhySecretMissing }),
 		given(func(a *attempt) { a.decision.Why = schedule.WhyNearExpiry }),
 		given(func(a *attempt) { a.decision.Why = schedule.WhySpecChanged }),
 	} {
-		if isRepair(a) {
+		if isRepair(a, repair{}) {
 			t.Errorf("%s counts as a repair", a.decision.Why)
 		}
+	}
+	edited := given(func(a *attempt) { a.decision.Why, a.request.Status.ObservedGeneration = schedule.WhyNothing, a.request.Generation })
+	if !isRepair(edited, repair{}) {
+		t.Error("what somebody else edits doesn't count as a repair")
 	}
 }
 

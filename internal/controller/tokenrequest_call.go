@@ -53,6 +53,15 @@ func timeoutOf(issuer *stsv1alpha1.IssuerSpec) time.Duration {
 	return defaultTimeout
 }
 
+// flightTimeout bounds a flight. Discovery, another call's trial and the token itself have each the time of
+// one call.
+func (a *attempt) flightTimeout() time.Duration { return 3 * a.timeout() }
+
+// asking is the outcome while a call is under way. Its answer wakes the request.
+func (a *attempt) asking() outcome {
+	return outcome{kind: pending, retry: a.now.Add(a.flightTimeout() + flightGrace)}
+}
+
 // call is the call to the STS, as a closure over values: it runs outside the workers and must not
 // see the attempt change. It finds the endpoint, asks the gates once more, and has them remember what
 // comes of it before anybody else can ask.
@@ -113,6 +122,7 @@ func (r *Reconciler) exchange(ctx context.Context, a *attempt, answer *Answer) {
 	default:
 		answer.verdict, answer.called = r.remember(a, e)
 	}
+	r.settle(ctx, a, answer)
 }
 
 // wire is the request as it goes to an endpoint.

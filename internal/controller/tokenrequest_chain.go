@@ -7,12 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/flight"
 	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/secret"
 	"tokenrequest.dev/operator/internal/sts"
@@ -33,11 +37,21 @@ func (a *attempt) storeKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: a.request.Namespace, Name: secret.StoreName(a.request)}
 }
 
-// recall reads what the answers before have left, and takes from it what is asked next.
+// recall takes the answer to what was asked, reads what the answers before have left, and takes from that
+// what is asked next. A call leaves the store as its answer wants it and lands then, so that whoever has
+// read it first may have read what the call has overtaken.
 func (r *Reconciler) recall(ctx context.Context, a *attempt) (outcome, error) {
 	a.grant = a.credential.Grant
+	a.identify()
+	if a.chained() && !r.Flights.Supersede(a.flight(), a.key()) && !a.request.Spec.Suspend {
+		// Something else is asked for by now, but the refresh token has left. It may not leave twice, and its
+		// successor isn't known yet.
+		return a.asking(), nil
+	}
+	var state flight.State
+	a.answer, state = r.Flights.Collect(a.flight(), a.key())
+	a.answered = state == flight.Done
 	if !a.chained() {
-		a.identify()
 		return outcome{}, nil
 	}
 	held, err := r.holdingOf(ctx, r.Client, a.request, a.storeKey())
@@ -128,7 +142,7 @@ func (r *Reconciler) keep(ctx context.Context, a *attempt, chain secret.Chain) e
 		return nil
 	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err):
 		err = errStoreTaken
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+	case refuses(err):
 		// The API server's own words may quote what it refuses (external-secrets#5884).
 		err = errors.New(refusedFields(err))
 	}
@@ -143,11 +157,47 @@ func (r *Reconciler) spend(ctx context.Context, a *attempt) (again bool, err err
 		return false, nil
 	}
 	if a.chain.Spending {
-		return true, nil
+		return true, r.unanswered(ctx, a)
 	}
 	spending := a.chain
 	spending.Spending = true
 	return false, r.keep(ctx, a, spending)
+}
+
+// unanswered makes sure that a refresh token that leaves a second time has no successor: what the cache has
+// may be older than the answer of a process before this one.
+func (r *Reconciler) unanswered(ctx context.Context, a *attempt) error {
+	held, err := r.holdingOf(ctx, r.Live, a.request, a.storeKey())
+	switch {
+	case err != nil:
+		return err
+	case held.Secret == nil || held.Secret.ResourceVersion != a.store.Secret.ResourceVersion:
+		return fmt.Errorf("sending the refresh token in Secret %s once more: %w", a.storeKey(), errStoreTaken)
+	}
+	return nil
+}
+
+// settleTimeout bounds the write of what an answer has brought.
+const settleTimeout = 10 * time.Second
+
+// settle writes down what an answer means for the chain, as soon as it is there and also while the operator
+// stops. A worker may come too late: something else is asked for by then, or the issuer doesn't serve the
+// request any more. What can't be written now is left to the worker.
+func (r *Reconciler) settle(ctx context.Context, a *attempt, answer *Answer) {
+	if !a.chained() || answer.polled && answer.token == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	var err error
+	if answer.token != nil {
+		_, err = r.advance(ctx, a, answer.token)
+	} else {
+		_, err = r.settleRefusal(ctx, a, *answer)
+	}
+	if err != nil {
+		log.FromContext(ctx).Info("A refresh token is kept in memory until it can be stored", "TokenRequest", a.key().String(), "cause", err.Error())
+	}
 }
 
 // refreshes says that a refresh token of a chain is what is traded.
@@ -190,7 +240,7 @@ func (r *Reconciler) settleRefusal(ctx context.Context, a *attempt, answer Answe
 	if answer.polled {
 		return r.settlePoll(ctx, a, e)
 	}
-	if !a.refreshes() || e.HTTPStatus == 0 {
+	if !a.refreshes() || maybeSpent(e) {
 		return outcome{}, nil
 	}
 	if answer.again && e.Reason == oautherr.ReasonInvalidGrant {
@@ -199,10 +249,23 @@ func (r *Reconciler) settleRefusal(ctx context.Context, a *attempt, answer Answe
 	if !a.chain.Spending {
 		return outcome{}, nil
 	}
-	// The STS answered, and gave nothing for the token: it is as good as before.
+	// The STS gave nothing for the token, or never saw it: it is as good as before.
 	kept := a.chain
 	kept.Spending = false
 	return outcome{}, r.keep(ctx, a, kept)
+}
+
+// maybeSpent says that the STS may have taken the refresh token, and that its answer got lost: on the way, or
+// behind a gateway. An answer of 200 that nobody understands had a successor in it, for all that anybody knows.
+func maybeSpent(e *oautherr.Error) bool {
+	switch status := e.HTTPStatus; {
+	case status == 0:
+		return e.Sent
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+		return true
+	default:
+		return status < http.StatusBadRequest
+	}
 }
 
 // end writes down that the chain can't go on by itself.

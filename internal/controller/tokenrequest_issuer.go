@@ -45,10 +45,11 @@ func (r *Reconciler) choose(ctx context.Context, a *attempt) (outcome, error) {
 	return outcome{}, r.chooseOfNamespace(ctx, a, string(ref.Name))
 }
 
-// refuse ends an attempt that no issuer serves. A call that waits for its turn is taken back.
+// refuse ends an attempt that no issuer serves. A call that waits for its turn is taken back; one that has left
+// is still this request's, and what follows it waits for it.
 func (r *Reconciler) refuse(_ context.Context, a *attempt) (outcome, error) {
 	if a.denied.kind != goOn {
-		r.Flights.Release(a.key())
+		r.Flights.Withdraw(a.key())
 	}
 	return a.denied, nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -122,9 +123,7 @@ func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
 		return outcome{kind: gone}, err
 	}
 	if at, wait := r.Repairs.hold(a); wait {
-		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, retry: at, message: fmt.Sprintf(
-			"Secret %s is deleted or changed again and again. Find out by whom: kubectl get secret %s -o yaml --show-managed-fields; another token follows, at ever longer intervals.",
-			a.request.SecretName(), a.request.SecretName())}, nil
+		return foughtOver(a, at), nil
 	}
 	if a.holding.State != secret.Free {
 		return outcome{}, nil
@@ -134,6 +133,13 @@ func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
 		return outcome{}, err
 	}
 	return conflict(secret.HeldByRequest(a.request.SecretName(), rival)), nil
+}
+
+// foughtOver is the outcome while a repair waits.
+func foughtOver(a *attempt, until time.Time) outcome {
+	return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretConflict, retry: until, message: fmt.Sprintf(
+		"Secret %s is deleted or changed again and again. Find out by whom: kubectl get secret %s -o yaml --show-managed-fields; it is repaired at ever longer intervals.",
+		a.request.SecretName(), a.request.SecretName())}
 }
 
 func conflict(message string) outcome {
@@ -168,8 +174,6 @@ func (r *Reconciler) admit(_ context.Context, a *attempt) (outcome, error) {
 
 // ask has the STS asked, outside the workers. The answer wakes the request, and is collected then.
 func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
-	// Discovery, another call's trial and the token itself have each the time of one call.
-	timeout := 3 * a.timeout()
 	var token *sts.Token
 	_, state := r.Flights.Ask(flight.Ask[string, types.NamespacedName, Answer]{
 		Key:     a.flight(),
@@ -177,7 +181,7 @@ func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
 		Service: host(declaredBy(a.issuer)),
 		Waiter:  a.key(),
 		Needed:  a.needed(),
-		Timeout: timeout,
+		Timeout: a.flightTimeout(),
 		Spared: func() bool {
 			var there bool
 			token, there = r.shelved(a)
@@ -188,7 +192,7 @@ func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
 	if state == flight.Spared {
 		return r.share(ctx, a, token)
 	}
-	return outcome{kind: pending, retry: a.now.Add(timeout + flightGrace)}, nil
+	return a.asking(), nil
 }
 
 func remembered(v throttle.Verdict[*oautherr.Error]) outcome {
@@ -199,8 +203,12 @@ func remembered(v throttle.Verdict[*oautherr.Error]) outcome {
 // an answer that shut one is still this request's own, and before a retry is waited for, since a
 // token that has come is not asked for again.
 func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
-	answer, state := r.Flights.Collect(a.flight(), a.key())
-	if state == flight.Pending {
+	if !a.answered {
+		return outcome{}, nil
+	}
+	answer := a.answer
+	if a.obsolete(answer) {
+		r.Flights.Release(a.key())
 		return outcome{}, nil
 	}
 	o, err := r.takeIn(ctx, a, answer)
@@ -210,6 +218,15 @@ func (r *Reconciler) collect(ctx context.Context, a *attempt) (outcome, error) {
 		r.Flights.Release(a.key())
 	}
 	return o, err
+}
+
+// obsolete says that an answer is of no use any more: its token has ended while it couldn't be written, or
+// somebody has deleted the store of the sign-in that a poll was about, to begin anew.
+func (a *attempt) obsolete(answer Answer) bool {
+	if token := answer.token; token != nil {
+		return token.ExpiresAt.After(token.IssuedAt) && !a.now.Before(token.ExpiresAt)
+	}
+	return answer.polled && a.chain.Device == nil
 }
 
 // takeIn does what an answer asks for.
@@ -253,7 +270,10 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 	if !a.matches() || !a.fits() || a.content.Dressed && a.content.Shaped {
 		return outcome{}, nil
 	}
-	if at, wait := r.Repairs.hold(a); wait {
+	switch at, wait := r.Repairs.hold(a); {
+	case wait && !a.content.Shaped:
+		return foughtOver(a, at), nil // what pods read isn't there
+	case wait:
 		return outcome{kind: settled, retry: at}, nil
 	}
 	if a.holding.Stripped() {
@@ -314,7 +334,7 @@ func (r *Reconciler) apply(ctx context.Context, a *attempt, body secret.Body, re
 		return outcome{}, nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return outcome{kind: gone}, nil
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsRequestEntityTooLargeError(err):
+	case refuses(err):
 		return outcome{kind: blocked, reason: stsv1alpha1.ReasonSecretInvalid, message: fmt.Sprintf(
 			"The API server refuses Secret %s: %s. Correct spec.secret, or have what refuses it allow it.", a.request.SecretName(), refusedFields(err))}, nil
 	}

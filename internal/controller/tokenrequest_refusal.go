@@ -4,11 +4,29 @@
 package controller
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
+
+// refuses says that the API server will not have a Secret as it was sent, nor if it is sent again. A webhook that
+// denies without a code makes that a 400 without a reason, and one may deny with any code.
+func refuses(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch code := status.Status().Code; code {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return false
+	default:
+		return code >= http.StatusBadRequest && code < http.StatusInternalServerError
+	}
+}
 
 // refusedFields says which fields of a Secret the API server refuses, and in what way, without its
 // own words: those quote values, and the values are tokens (external-secrets#5884).
@@ -17,7 +35,7 @@ func refusedFields(err error) string {
 	if !errors.As(err, &status) {
 		return "no reason was given"
 	}
-	said := string(status.Status().Reason)
+	said := cmp.Or(string(status.Status().Reason), fmt.Sprintf("HTTP %d", status.Status().Code))
 	details := status.Status().Details
 	if details == nil {
 		return said

@@ -37,17 +37,18 @@ type Limits struct {
 	PerDomain int
 	// PerService is the number of them that one domain may have with one service.
 	PerService int
-	// Keep is how long a result waits to be released. It is dropped at the
-	// first use of the pool after that, and the next Ask starts a new flight.
+	// Keep is how long a result waits for its waiter, counted anew with each look at
+	// it until it is released. It is dropped at the first use of the pool after that,
+	// and the next Ask starts a new flight.
 	Keep time.Duration
 	// Unread is the number of flights with which no more start that have landed, and
 	// whose result nobody has looked at yet. Calls that outrun those who take their
 	// results in make these old, and have what is asked later and needed sooner wait
-	// behind them. A flight counts for a tenth of Keep at most: who asked may be gone.
+	// behind them. A flight counts for a thirtieth of Keep at most: who asked may be gone.
 	// However many wait for it, it counts once.
 	Unread int
 	// Results is the number of kept results, each waiter's counted. Beyond it
-	// the oldest result of the domain that keeps the most is dropped.
+	// the one of the domain that keeps the most is dropped that wasn't looked at for longest.
 	Results int
 }
 
@@ -192,6 +193,25 @@ func (p *Pool[K, W, R]) Withdraw(waiter W) bool {
 		return false
 	}
 	return ok
+}
+
+// Supersede makes way for a call with this key: what the waiter has of another key is
+// dropped, be it queued or landed. It returns false while a call with another key is
+// under way, for a waiter whose calls may not overlap; that is woken when it has landed.
+func (p *Pool[K, W, R]) Supersede(key K, waiter W) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tidy()
+	w, ok := p.waits[waiter]
+	switch {
+	case !ok || w.key == key:
+		return true
+	case w.state == Pending && w.flight.started:
+		return false
+	}
+	p.forget(w)
+	p.start()
+	return true
 }
 
 // Release says that the waiter has safely used its result, or is gone: the

@@ -379,6 +379,34 @@ func TestPoolWithdrawsWhatHasNotStarted(t *testing.T) {
 	})
 }
 
+func TestPoolMakesWayForAnotherCallOfTheWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := roomy()
+		limits.PerDomain = 1
+		h := running(t, limits)
+		supersedes := func(key, waiter string, want bool) {
+			t.Helper()
+			if got := h.Supersede(key, waiter); got != want {
+				t.Errorf("%s may ask for %s: %t, want %t", waiter, key, got, want)
+			}
+		}
+		supersedes("a/k", "nobody", true)
+		h.wants(t, "w", "a/k", "")
+		h.wants(t, "late", "a/queued", "")
+		supersedes("a/k", "w", true)
+		supersedes("a/another", "w", false)
+		supersedes("a/another", "late", true)
+		h.wantStarted(t, "a/k")
+		h.lands("a/k", "token")
+		h.wantWoken(t, "w")
+		h.wantStarted(t, "a/k")
+		supersedes("a/k", "w", true)
+		h.wants(t, "w", "a/k", "token")
+		supersedes("a/another", "w", true)
+		h.wantEmpty(t)
+	})
+}
+
 func TestPoolBounds(t *testing.T) {
 	limits := func(total, perDomain, perService int) flight.Limits {
 		return flight.Limits{Total: total, PerDomain: perDomain, PerService: perService, Keep: time.Minute, Unread: 100, Results: 100}
@@ -540,8 +568,8 @@ func TestPoolStartsNoMoreThanIsLookedAt(t *testing.T) {
 		"one was released unseen":           {func(h *harness) { h.Release("a/1") }, true},
 		"who waited for one asks otherwise": {func(h *harness) { h.asks("a/1", "b/1") }, true},
 		"one isn't collected by a stranger": {func(h *harness) { h.Collect("a/1", "w") }, false},
-		"they lie there":                    {func(h *harness) { h.clock.Step(6*time.Second - 1); h.Stats() }, false},
-		"nobody seems to come for them":     {func(h *harness) { h.clock.Step(6 * time.Second); h.Stats() }, true},
+		"they lie there":                    {func(h *harness) { h.clock.Step(2*time.Second - 1); h.Stats() }, false},
+		"nobody seems to come for them":     {func(h *harness) { h.clock.Step(2 * time.Second); h.Stats() }, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -611,6 +639,14 @@ func TestPoolKeeps(t *testing.T) {
 			h.lands("a/k", "token")
 			h.clock.Step(time.Minute - 1)
 			h.wants(t, "w", "a/k", "token")
+		}},
+		"a result that is looked at again and again stays": {10, func(t *testing.T, h *harness) {
+			h.wants(t, "w", "a/k", "")
+			h.lands("a/k", "token")
+			for range 3 {
+				h.clock.Step(time.Minute - 1)
+				h.wants(t, "w", "a/k", "token")
+			}
 		}},
 		"a result that nobody released in time is gone, and a new call is made": {10, func(t *testing.T, h *harness) {
 			h.wants(t, "w", "a/k", "")

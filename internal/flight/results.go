@@ -18,7 +18,7 @@ type wait[K, W comparable, R any] struct {
 	flight *flight[K, W, R] // nil once landed: its Do may hold a credential
 	state  State
 	result R
-	until  time.Time     // when a Done result is dropped
+	until  time.Time     // when a Done result is dropped, unless somebody looks before
 	place  *list.Element // in Pool.kept, of a Done result
 	news   *news         // of the flight that has brought it
 }
@@ -40,8 +40,8 @@ func (p *Pool[K, W, R]) keep(w *wait[K, W, R], result R, n *news) {
 	}
 }
 
-// evict drops the oldest result of the domain that keeps the most: a tenant
-// that doesn't collect its results loses its own and nobody else's.
+// evict drops the oldest result of the domain that keeps the most, by the last look at it: a
+// tenant that doesn't collect its results loses its own and nobody else's.
 func (p *Pool[K, W, R]) evict() {
 	most := 0
 	for _, d := range p.domains {
@@ -56,9 +56,11 @@ func (p *Pool[K, W, R]) evict() {
 }
 
 // read is what a waiter is told. A result that is looked at makes room for another
-// flight.
+// flight, and stays: who looks and doesn't release it can't use it yet, and comes again.
 func (p *Pool[K, W, R]) read(w *wait[K, W, R]) (R, State) {
 	if w.state == Done {
+		w.until = p.clock.Now().Add(p.limits.Keep)
+		p.kept.MoveToBack(w.place)
 		p.strike(w.news)
 		p.start()
 	}
@@ -67,7 +69,7 @@ func (p *Pool[K, W, R]) read(w *wait[K, W, R]) (R, State) {
 
 // announce begins the news of a flight that somebody waits for.
 func (p *Pool[K, W, R]) announce() *news {
-	n := &news{until: p.clock.Now().Add(p.limits.Keep / 10)}
+	n := &news{until: p.clock.Now().Add(p.limits.Keep / 30)}
 	n.place = p.unread.PushBack(n)
 	return n
 }

@@ -100,6 +100,9 @@ type Reconciler struct {
 func (r *Reconciler) Reconcile(ctx context.Context, request *stsv1alpha1.TokenRequest) (ctrl.Result, error) {
 	a := newAttempt(request, r.Clock.Now())
 	r.lookBegins(a)
+	// Also where the attempt ends before it comes to its answer: who makes its requests so must not have the answers
+	// that lie there hold others up.
+	r.Flights.Attend(a.key())
 	result, err := r.step(ctx, a)
 	r.lookEnds(a, result, err)
 	return result, err

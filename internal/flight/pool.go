@@ -181,6 +181,17 @@ func (p *Pool[K, W, R]) Collect(key K, waiter W) (R, State) {
 	return none, Pending
 }
 
+// Attend says that somebody has come for the waiter: what has landed for it makes room
+// for another flight, whether or not its result can be collected.
+func (p *Pool[K, W, R]) Attend(waiter W) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, ok := p.waits[waiter]; ok && w.state == Done {
+		p.strike(w.news)
+		p.start()
+	}
+}
+
 // Withdraw takes back what the waiter asked, unless the call has started. It
 // returns whether there is a result for the waiter, or one to come.
 func (p *Pool[K, W, R]) Withdraw(waiter W) bool {

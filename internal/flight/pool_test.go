@@ -565,6 +565,8 @@ func TestPoolStartsNoMoreThanIsLookedAt(t *testing.T) {
 		"as long as nobody looks":           {func(*harness) {}, false},
 		"one was collected":                 {func(h *harness) { h.Collect("a/1", "a/1") }, true},
 		"one was asked for again":           {func(h *harness) { h.asks("a/2", "a/2") }, true},
+		"somebody came for one":             {func(h *harness) { h.Attend("a/1") }, true},
+		"somebody came for the third":       {func(h *harness) { h.Attend("a/3") }, false},
 		"one was released unseen":           {func(h *harness) { h.Release("a/1") }, true},
 		"who waited for one asks otherwise": {func(h *harness) { h.asks("a/1", "b/1") }, true},
 		"one isn't collected by a stranger": {func(h *harness) { h.Collect("a/1", "w") }, false},

@@ -117,7 +117,7 @@ type asking struct {
 }
 
 // broughtTo is a call that has brought a token to a request which has yet to collect it, or nil. Nobody collects it after five
-// minutes, or when the question or the credential is another one by now.
+// minutes, or when the token has ended, or the question or the credential is another one by now.
 func (w *world) broughtTo(name types.NamespacedName, r *stsv1alpha1.TokenRequest) *call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,7 +125,7 @@ func (w *world) broughtTo(name types.NamespacedName, r *stsv1alpha1.TokenRequest
 	if c == nil || c.collected || c.process != w.process || c.asker.generation != r.Generation || c.credential != w.credentialValue(r.Namespace) {
 		return nil
 	}
-	if c.sets != w.time.sets() || w.time.trueTime()-c.landed >= 5*time.Minute {
+	if c.sets != w.time.sets() || w.time.trueTime()-c.landed >= 5*time.Minute || c.outlived(w.time.wall.Now()) {
 		return nil
 	}
 	return c

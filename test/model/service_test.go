@@ -46,6 +46,11 @@ type call struct {
 func (c *call) outageKey() outageKey   { return outageKey{c.key, c.credential} }
 func (c *call) refusalKey() refusalKey { return refusalKey{c.outageKey(), c.question} }
 
+// outlived says that the token which the call has brought has ended.
+func (c *call) outlived(now time.Time) bool {
+	return c.answer.lifetime > 0 && !now.Before(c.sent.Truncate(time.Second).Add(c.answer.lifetime))
+}
+
 func (c *call) String() string {
 	what := "the call"
 	if c.metadata {

@@ -247,7 +247,9 @@ func TestARepairWaitsThoughTheStatusKnowsOfNoToken(t *testing.T) {
 
 func TestOrdinaryWorkIsNoRepair(t *testing.T) {
 	for _, a := range []*attempt{
-		given(func(a *attempt) { a.decision.Why, a.request.Generation = schedule.WhyNothing, a.request.Status.ObservedGeneration+1 }),
+		given(func(a *attempt) {
+			a.decision.Why, a.request.Generation = schedule.WhyNothing, a.request.Status.ObservedGeneration+1
+		}),
 		given(noToken, func(a *attempt) { a.decision.Why = schedule.WhySecretMissing }),
 		given(func(a *attempt) { a.decision.Why = schedule.WhyNearExpiry }),
 		given(func(a *attempt) { a.decision.Why = schedule.WhySpecChanged }),
@@ -256,7 +258,9 @@ func TestOrdinaryWorkIsNoRepair(t *testing.T) {
 			t.Errorf("%s counts as a repair", a.decision.Why)
 		}
 	}
-	edited := given(func(a *attempt) { a.decision.Why, a.request.Status.ObservedGeneration = schedule.WhyNothing, a.request.Generation })
+	edited := given(func(a *attempt) {
+		a.decision.Why, a.request.Status.ObservedGeneration = schedule.WhyNothing, a.request.Generation
+	})
 	if !isRepair(edited, repair{}) {
 		t.Error("what somebody else edits doesn't count as a repair")
 	}

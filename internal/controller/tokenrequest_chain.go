@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -240,7 +239,7 @@ func (r *Reconciler) settleRefusal(ctx context.Context, a *attempt, answer Answe
 	if answer.polled {
 		return r.settlePoll(ctx, a, e)
 	}
-	if !a.refreshes() || maybeSpent(e) {
+	if !a.refreshes() || e.Lost() {
 		return outcome{}, nil
 	}
 	if answer.again && e.Reason == oautherr.ReasonInvalidGrant {
@@ -253,19 +252,6 @@ func (r *Reconciler) settleRefusal(ctx context.Context, a *attempt, answer Answe
 	kept := a.chain
 	kept.Spending = false
 	return outcome{}, r.keep(ctx, a, kept)
-}
-
-// maybeSpent says that the STS may have taken the refresh token, and that its answer got lost: on the way, or
-// behind a gateway. An answer of 200 that nobody understands had a successor in it, for all that anybody knows.
-func maybeSpent(e *oautherr.Error) bool {
-	switch status := e.HTTPStatus; {
-	case status == 0:
-		return e.Sent
-	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
-		return true
-	default:
-		return status < http.StatusBadRequest
-	}
 }
 
 // end writes down that the chain can't go on by itself.

@@ -270,11 +270,8 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 	if !a.matches() || !a.fits() || a.content.Dressed && a.content.Shaped {
 		return outcome{}, nil
 	}
-	switch at, wait := r.Repairs.hold(a); {
-	case wait && !a.content.Shaped:
-		return foughtOver(a, at), nil // what pods read isn't there
-	case wait:
-		return outcome{kind: settled, retry: at}, nil
+	if o := r.holdBack(a); o.kind != goOn {
+		return o, nil
 	}
 	if a.holding.Stripped() {
 		// The cache has no tokens.
@@ -293,6 +290,18 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 	}
 	r.Repairs.note(a)
 	return outcome{kind: settled}, nil
+}
+
+// holdBack has a repair wait that was made too often. It is no failure as long as pods read what they are to.
+func (r *Reconciler) holdBack(a *attempt) outcome {
+	switch at, wait := r.Repairs.hold(a); {
+	case !wait:
+		return outcome{}
+	case a.content.Shaped:
+		return outcome{kind: settled, retry: at}
+	default:
+		return foughtOver(a, at)
+	}
 }
 
 // body is what the keys are to hold of the token that is in the Secret.

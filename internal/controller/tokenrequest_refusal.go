@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,11 +19,11 @@ func refuses(err error) bool {
 	if !errors.As(err, &status) {
 		return false
 	}
-	switch code := status.Status().Code; code {
-	case http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+	switch code := status.Status().Code; {
+	case apierrors.IsUnauthorized(err), apierrors.IsNotFound(err), apierrors.IsTimeout(err), apierrors.IsConflict(err), apierrors.IsTooManyRequests(err):
 		return false
 	default:
-		return code >= http.StatusBadRequest && code < http.StatusInternalServerError
+		return code >= 400 && code < 500
 	}
 }
 

@@ -1,7 +1,7 @@
 // Copyright The tokenrequest-operator Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package controller
+package oautherr_test
 
 import (
 	"testing"
@@ -9,8 +9,7 @@ import (
 	"tokenrequest.dev/operator/internal/oautherr"
 )
 
-// A refresh token that may have been spent keeps its mark: the next answer then says what became of it.
-func TestARefreshTokenIsAsGoodAsBeforeOnlyAfterARefusal(t *testing.T) {
+func TestLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		e    oautherr.Error
 		want bool
@@ -18,6 +17,7 @@ func TestARefreshTokenIsAsGoodAsBeforeOnlyAfterARefusal(t *testing.T) {
 		"never sent":                 {oautherr.Error{}, false},
 		"sent, and no answer":        {oautherr.Error{Sent: true}, true},
 		"an answer that broke off":   {oautherr.Error{HTTPStatus: 200}, true},
+		"sent elsewhere":             {oautherr.Error{HTTPStatus: 302}, false},
 		"refused":                    {oautherr.Error{HTTPStatus: 400}, false},
 		"throttled":                  {oautherr.Error{HTTPStatus: 429}, false},
 		"down":                       {oautherr.Error{HTTPStatus: 503}, false},
@@ -25,8 +25,8 @@ func TestARefreshTokenIsAsGoodAsBeforeOnlyAfterARefusal(t *testing.T) {
 		"half of one":                {oautherr.Error{HTTPStatus: 502}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := maybeSpent(&c.e); got != c.want {
-				t.Errorf("maybeSpent = %t, want %t", got, c.want)
+			if got := c.e.Lost(); got != c.want {
+				t.Errorf("Lost = %t, want %t", got, c.want)
 			}
 		})
 	}

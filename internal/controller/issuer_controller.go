@@ -198,6 +198,9 @@ func (r *IssuerReconciler) examine(ctx context.Context, i issuer) (finding, erro
 			return refusedFinding(e, r.subject(i, nil)), nil
 		}
 	}
+	if e := r.STS.CheckProxy(string(spec.ProxyURL)); e != nil {
+		return refusedFinding(e, r.subject(i, nil)), nil
+	}
 	c, problem, err := r.Credentials.Resolve(ctx, r.site(i), spec, nil)
 	switch {
 	case err != nil:

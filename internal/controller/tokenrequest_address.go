@@ -28,6 +28,9 @@ func (r *Reconciler) locate(a *attempt) *outcome {
 	if e := r.STS.CheckURL(cmp.Or(address, string(a.issuer.Authority))); e != nil {
 		return a.declined(e)
 	}
+	if e := r.STS.CheckProxy(a.credential.Transport.ProxyURL); e != nil {
+		return a.declined(e)
+	}
 	if address == "" {
 		return nil
 	}

@@ -37,7 +37,8 @@ type Config struct {
 	WatchNamespaces []string
 	// MaxConcurrentReconciles is the number of workers. They never wait for an STS.
 	MaxConcurrentReconciles int
-	// AllowedHosts are suffixes of the hosts that may be called; empty means all.
+	// AllowedHosts are suffixes of the hosts that may be called, proxies of issuers included; empty
+	// means all.
 	AllowedHosts []string
 	// DeniedCIDRs are addresses that are never called, beside loopback and link-local ones.
 	DeniedCIDRs []netip.Prefix
@@ -78,7 +79,7 @@ func (c *Config) BindFlags(flags *flag.FlagSet) {
 	flags.IntVar(&c.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultWorkers,
 		"The number of workers. They never wait for an STS.")
 	flags.Var((*stringList)(&c.AllowedHosts), "allowed-hosts",
-		"Suffixes of the STS hosts that may be called, separated by commas; empty means all.")
+		"Suffixes of the hosts of STSs and of proxyURLs that may be called, separated by commas; empty means all.")
 	flags.Var((*prefixList)(&c.DeniedCIDRs), "denied-cidrs",
 		"Addresses that are never called, separated by commas, beside loopback and link-local ones.")
 	flags.BoolVar(&c.AllowLoopbackAuthorities, "allow-loopback-authorities", false,

@@ -35,6 +35,8 @@ func (s service) Known(string, sts.Transport) (sts.Metadata, bool) { return s.me
 
 func (s service) CheckURL(string) *oautherr.Error { return s.err }
 
+func (s service) CheckProxy(string) *oautherr.Error { return s.err }
+
 func (s service) Token(context.Context, sts.Request) (*sts.Token, *oautherr.Error) {
 	s.clock.Step(s.takes)
 	return s.token, s.err

@@ -129,7 +129,7 @@ func TestMessage(t *testing.T) {
 		},
 		"a call that was not allowed": {
 			oautherr.Refused(oautherr.ReasonEndpointRefused, "the host is not among --allowed-hosts"), subject,
-			"No token was asked of login.example.com: the host is not among --allowed-hosts. Correct the authority or tokenEndpoint of spec.issuer, or have the operator's administrator permit calls there.",
+			"No token was asked of login.example.com: the host is not among --allowed-hosts. Correct the authority, tokenEndpoint or proxyURL of spec.issuer, or have the operator's administrator permit calls there.",
 		},
 		"a call that could not have succeeded": {
 			oautherr.Refused(oautherr.ReasonUnsupportedGrantType, "the issuer's metadata lists no such grant"), subject,
@@ -253,7 +253,7 @@ func TestEveryRemedyIsOneBoundedSentence(t *testing.T) {
 
 func TestASubjectCannotWriteAPlaceholder(t *testing.T) {
 	got := oautherr.Refused(oautherr.ReasonEndpointRefused, "x").Remedy(oautherr.Subject{Issuer: "{host}", Host: "{issuer}"})
-	const want = "Correct the authority or tokenEndpoint of {host}, or have the operator's administrator permit calls there."
+	const want = "Correct the authority, tokenEndpoint or proxyURL of {host}, or have the operator's administrator permit calls there."
 	if got != want {
 		t.Errorf("Remedy = %q, want %q", got, want)
 	}

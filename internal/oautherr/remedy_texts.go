@@ -28,7 +28,7 @@ const (
 	nameTarget        = "Set the authority or tokenEndpoint of {issuer} to the address that {host} redirects to, after checking that its owner may see the credential."
 	authenticateProxy = "Name the proxy's credentials in the operator's HTTPS_PROXY, or exempt {host} in its NO_PROXY, or give {issuer} a proxyURL that asks for none."
 	shortenRequest    = "Ask for fewer scopes or shorten the assertion of {request}: {host}, or a proxy before it, takes no request of this size."
-	permitEndpoint    = "Correct the authority or tokenEndpoint of {issuer}, or have the operator's administrator permit calls there."
+	permitEndpoint    = "Correct the authority, tokenEndpoint or proxyURL of {issuer}, or have the operator's administrator permit calls there."
 
 	reportBug    = "Report a bug in the operator with the ids of status.lastError: {host} does not accept the request that it built for {client}."
 	askReference = "Look the error up in the documentation of {host}, which uses it outside RFC 6749, and change {request} or the registration of {client} accordingly."

@@ -26,8 +26,9 @@ type Options struct {
 	// DeniedCIDRs are addresses that no call may go to, beside those that none
 	// ever may.
 	DeniedCIDRs []netip.Prefix
-	// AllowedHosts are the hosts that calls may go to: each stands for itself
-	// and for every host below it. Empty allows all.
+	// AllowedHosts are the hosts that calls may go to, and through as a proxy that
+	// a request names: each stands for itself and for every host below it. Empty
+	// allows all.
 	AllowedHosts []string
 	// UserAgent is sent with each request; empty sends none.
 	UserAgent string

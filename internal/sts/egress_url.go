@@ -31,6 +31,38 @@ func (c *Client) CheckURL(raw string) *oautherr.Error {
 	return nil
 }
 
+// CheckProxy refuses a proxy that no call would be made through: one that isn't
+// http or https without a user, or whose host isn't among the allowed ones. Empty
+// is the environment's, which is the administrator's own.
+func (c *Client) CheckProxy(raw string) *oautherr.Error {
+	_, refused := c.egress.proxy(raw)
+	return refused
+}
+
+// proxy returns the URL of a proxy, and nil for that of the environment. Whoever
+// names both a proxy and the certificates to trust is sent what the endpoint is.
+func (e egress) proxy(raw string) (*url.URL, *oautherr.Error) {
+	if raw == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "the proxy is not an http or https URL without a user")
+	}
+	if len(e.hosts) == 0 {
+		return u, nil // its address is checked when it is dialled
+	}
+	if why := e.checkHost(plainHost(u)); why != "" {
+		return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "in the proxyURL, "+why)
+	}
+	return u, nil
+}
+
+// plainHost is a URL's host as it is compared.
+func plainHost(u *url.URL) string {
+	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+}
+
 func (e egress) checkURL(raw string) string {
 	if len(raw) > maxURL {
 		return "the URL has more than 2048 bytes"
@@ -46,7 +78,7 @@ func (e egress) checkURL(raw string) string {
 	case strings.Contains(raw, "#"):
 		return "the URL has a fragment"
 	default:
-		return e.checkHost(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")))
+		return e.checkHost(plainHost(u))
 	}
 }
 

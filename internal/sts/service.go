@@ -19,6 +19,9 @@ type Service interface {
 	// CheckURL refuses an address that may not be called, as far as that can be
 	// told without a call.
 	CheckURL(address string) *oautherr.Error
+	// CheckProxy refuses likewise a proxy that no call may go through; "" is the
+	// environment's.
+	CheckProxy(address string) *oautherr.Error
 	// Token asks for a token, with one POST.
 	Token(ctx context.Context, r Request) (*Token, *oautherr.Error)
 	// Authorize asks for a device code, with one POST to the request's endpoint,

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -23,8 +22,8 @@ import (
 type Transport struct {
 	// RootCAs are PEM certificates; empty means the system's.
 	RootCAs []byte
-	// ProxyURL is an http or https URL without a user; empty means HTTPS_PROXY
-	// and NO_PROXY of the environment.
+	// ProxyURL is an http or https URL without a user, of an allowed host; empty
+	// means HTTPS_PROXY and NO_PROXY of the environment.
 	ProxyURL string
 	// ClientCertificate is presented in the TLS handshake, to the endpoint and
 	// not to a proxy; nil means none.
@@ -89,12 +88,12 @@ func (e egress) newTransport(t Transport) (*http.Transport, *oautherr.Error) {
 		}
 	}
 	proxy := http.ProxyFromEnvironment
-	if t.ProxyURL != "" {
-		u, err := url.Parse(t.ProxyURL)
-		if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "the proxy is not an http or https URL without a user")
-		}
-		proxy = http.ProxyURL(u)
+	named, refused := e.proxy(t.ProxyURL)
+	switch {
+	case refused != nil:
+		return nil, refused
+	case named != nil:
+		proxy = http.ProxyURL(named)
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout, ControlContext: e.control}
 	pool := &http.Transport{

@@ -112,6 +112,54 @@ func TestTransportUsesItsProxy(t *testing.T) {
 	})
 }
 
+func TestTransportRefusesAProxyThatIsNotAllowed(t *testing.T) {
+	s := serve(t, answers(200, success))
+	through := &proxy{}
+	through.leadTo(s)
+	proxyServer := httptest.NewServer(through)
+	t.Cleanup(proxyServer.Close)
+	o := options()
+	o.AllowedHosts = []string{"example.com"}
+	client := sts.New(o)
+	const notAllowed = "in the proxyURL, the host is not among those that the operator allows"
+	tests := map[string]struct{ proxy, why string }{
+		"a host that isn't named":                 {"http://proxy.example.net:3128", notAllowed},
+		"an https proxy that isn't named":         {"https://proxy.example.net:3128", notAllowed},
+		"a host that merely ends alike":           {"http://evilexample.com", notAllowed},
+		"an address":                              {proxyServer.URL, notAllowed},
+		"a host that IDNA makes one that is":      {"http://proxy。example.com", "in the proxyURL, the host is neither an IP address nor a host name in ASCII"},
+		"what is no proxy":                        {"socks5://proxy.example.com", "the proxy is not an http or https URL without a user"},
+		"a host below one that is named":          {"http://Proxy.Example.com.:3128", ""},
+		"none, so that the environment's is used": {"", ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			wantRefusal(t, client.CheckProxy(tc.proxy), tc.why)
+			if tc.why == "" {
+				return
+			}
+			request := s.request()
+			request.Endpoint, request.Transport.ProxyURL = "https://example.com/token", tc.proxy
+			ctx, connects := countConnects(t.Context())
+			_, err := client.Token(ctx, request)
+			wantRefusal(t, err, tc.why)
+			_, err = client.Discover(ctx, "https://example.com", request.Transport)
+			wantRefusal(t, err, tc.why)
+			if n := connects.Load(); n != 0 || len(through.asked()) != 0 {
+				t.Errorf("connected %d times, want never", n)
+			}
+		})
+	}
+	t.Run("the proxy of the environment needn't be named", func(t *testing.T) {
+		environmentProxy.leadTo(s)
+		request := s.request()
+		request.Endpoint = "https://example.com/token"
+		if _, err := client.Token(t.Context(), request); err != nil {
+			t.Errorf("asking through a proxy: %v", err)
+		}
+	})
+}
+
 func TestTransportUsesTheEnvironmentsProxy(t *testing.T) {
 	s := serve(t, answers(200, success))
 	environmentProxy.leadTo(s)

@@ -69,6 +69,9 @@ var _ sts.Service = (*process)(nil)
 // CheckURL allows every address.
 func (p *process) CheckURL(string) *oautherr.Error { return nil }
 
+// CheckProxy implements sts.Service.
+func (p *process) CheckProxy(string) *oautherr.Error { return nil }
+
 // Known returns what this process has discovered.
 func (p *process) Known(authority string, _ sts.Transport) (sts.Metadata, bool) {
 	p.world.mu.Lock()

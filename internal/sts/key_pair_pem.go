@@ -6,11 +6,20 @@ package sts
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
+)
+
+const (
+	// maxPrivateKey is three times what a key of maxRSA bits takes. Longer ones are
+	// refused unread: crypto/x509 spends 47 s on an RSA key of 800,000 bits.
+	maxPrivateKey = 16 << 10
+	// maxRSA is the most that crypto/tls takes of a peer (golang/go#61460).
+	maxRSA = 8192
 )
 
 // ParseKeyPair reads PEM: certificates, of which one belongs to the key and the
@@ -84,17 +93,35 @@ func parseSigner(text []byte) (crypto.Signer, error) {
 		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
 			return nil, errors.New("the private key is encrypted, and the operator has no passphrase for it")
 		}
-		key, err := parseKey(block)
-		if err != nil {
-			return nil, errors.New("the private key cannot be read") // err may quote it
-		}
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return nil, errors.New("the private key is of a kind that cannot sign")
-		}
-		return signer, nil
+		return readSigner(block)
 	}
 	return nil, errors.New("there is no private key in PEM")
+}
+
+// readSigner bounds what a key costs, which grows with the cube of its length: to
+// read it, and to sign with it for each call.
+func readSigner(block *pem.Block) (crypto.Signer, error) {
+	if len(block.Bytes) > maxPrivateKey {
+		return nil, errors.New("the private key has more than 16 KiB, the most that the operator takes")
+	}
+	key, err := parseKey(block)
+	if err != nil {
+		return nil, errors.New("the private key cannot be read") // err may quote it
+	}
+	signer, ok := key.(crypto.Signer)
+	switch {
+	case !ok:
+		return nil, errors.New("the private key is of a kind that cannot sign")
+	case tooLong(signer.Public()):
+		return nil, errors.New("the RSA key has more than 8192 bits, the most that the operator takes")
+	}
+	return signer, nil
+}
+
+// tooLong says that a public key is of RSA and of more than maxRSA bits.
+func tooLong(key crypto.PublicKey) bool {
+	public, ok := key.(*rsa.PublicKey)
+	return ok && public.N.BitLen() > maxRSA
 }
 
 func parseKey(block *pem.Block) (any, error) {

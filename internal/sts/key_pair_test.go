@@ -94,6 +94,44 @@ func TestParseKeyPairRefuses(t *testing.T) {
 	}
 }
 
+// What a key costs grows with the cube of its length, and a Secret has room for one
+// that takes minutes to read and to sign with.
+func TestParseKeyPairBoundsTheLengthOfAKey(t *testing.T) {
+	const long, large = "the RSA key has more than 8192 bits, the most that the operator takes", "the private key has more than 16 KiB, the most that the operator takes"
+	pkcs8 := func(der []byte) []byte {
+		key, err := x509.ParsePKCS1PrivateKey(der)
+		if err != nil {
+			t.Fatalf("parsing a key: %v", err)
+		}
+		return keyPEM(t, key)
+	}
+	pkcs1 := func(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der}) }
+	tests := map[string]struct {
+		bits int
+		form func([]byte) []byte
+		why  string
+	}{
+		"8192 bits":                        {8192, pkcs1, ""},
+		"one more in PKCS #1":              {8193, pkcs1, long},
+		"one more in PKCS #8":              {8193, pkcs8, long},
+		"what isn't even read, in PKCS #1": {32768, pkcs1, large},
+		"what isn't even read, in PKCS #8": {32768, pkcs8, large},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			der := longRSA(t, tc.bits)
+			key, err := x509.ParsePKCS1PrivateKey(der)
+			if err != nil {
+				t.Fatalf("parsing a key: %v", err)
+			}
+			pair, err := sts.ParseKeyPair(certificatePEM(issue(t, "leaf", key, "root", rootKey())), tc.form(der))
+			if (err == nil) != (tc.why == "") || err != nil && (err.Error() != tc.why || pair != nil) {
+				t.Errorf("got %v, want %q", err, tc.why)
+			}
+		})
+	}
+}
+
 func TestKeysDoNotShowThemselves(t *testing.T) {
 	key := rsaKey().(*rsa.PrivateKey)
 	pair := pairOf(t, key)

@@ -12,6 +12,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"sync"
@@ -34,6 +35,36 @@ func made[K crypto.Signer](key K, err error) crypto.Signer {
 		panic(err)
 	}
 	return key
+}
+
+// longRSA returns an RSA key of so many bits, in PKCS #1 (RFC 8017 appendix A.1.2).
+// Its factors are odd and no primes, which would take minutes to find; parsers don't
+// ask for more.
+func longRSA(t *testing.T, bits int) []byte {
+	t.Helper()
+	one, e := big.NewInt(1), big.NewInt(65537)
+	for {
+		p, q := oddOf(bits/2), oddOf(bits-bits/2)
+		p1, q1 := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
+		d, inverse := new(big.Int).ModInverse(e, new(big.Int).Mul(p1, q1)), new(big.Int).ModInverse(q, p)
+		if d == nil || inverse == nil {
+			continue
+		}
+		der, err := asn1.Marshal(struct {
+			Version                        int
+			N, E, D, P, Q, DP, DQ, Inverse *big.Int
+		}{0, new(big.Int).Mul(p, q), e, d, p, q, new(big.Int).Mod(d, p1), new(big.Int).Mod(d, q1), inverse})
+		if err != nil {
+			t.Fatalf("marshalling a key: %v", err)
+		}
+		return der
+	}
+}
+
+// oddOf returns an odd number whose product with another such has the bits of both.
+func oddOf(bits int) *big.Int {
+	n, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits))) // never fails
+	return n.SetBit(n.SetBit(n.SetBit(n, bits-1, 1), bits-2, 1), 0, 1)
 }
 
 // issue returns the certificate of the key by that name, in DER.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/pem"
 	"net"
 	"net/http"
 	"slices"
@@ -82,10 +83,11 @@ func (c *Client) transport(t Transport) (*http.Transport, *oautherr.Error) {
 func (e egress) newTransport(t Transport) (*http.Transport, *oautherr.Error) {
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(t.RootCAs) > 0 {
-		trust.RootCAs = x509.NewCertPool()
-		if !trust.RootCAs.AppendCertsFromPEM(t.RootCAs) {
-			return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "the CA bundle holds no PEM certificate")
+		roots, refused := parseRoots(t.RootCAs)
+		if refused != nil {
+			return nil, refused
 		}
+		trust.RootCAs = roots
 	}
 	proxy := http.ProxyFromEnvironment
 	named, refused := e.proxy(t.ProxyURL)
@@ -111,6 +113,24 @@ func (e egress) newTransport(t Transport) (*http.Transport, *oautherr.Error) {
 	}
 	if t.ClientCertificate != nil {
 		t.ClientCertificate.present(pool)
+	}
+	return pool, nil
+}
+
+// parseRoots returns the certificates of a CA bundle. crypto/tls bounds the keys of
+// the certificates that a server sends and not those that are trusted, and no
+// deadline ends a signature's verification.
+func parseRoots(bundle []byte) (*x509.CertPool, *oautherr.Error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(bundle) {
+		return nil, oautherr.Refused(oautherr.ReasonEndpointRefused, "the CA bundle holds no PEM certificate")
+	}
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		// What can't be read isn't in the pool either.
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && tooLong(c.PublicKey) {
+			return nil, oautherr.Refused(oautherr.ReasonEndpointRefused,
+				"a certificate in the CA bundle has an RSA key of more than 8192 bits, the most that the operator takes")
+		}
 	}
 	return pool, nil
 }

@@ -4,6 +4,7 @@
 package sts_test
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -76,6 +77,34 @@ func TestTransportsAreBounded(t *testing.T) {
 		wantRefusal(t, err, "the host has a link-local address")
 	}
 	<-s.closed // the idle connection of the transport that was forgotten
+}
+
+// crypto/tls bounds the keys of the certificates that a server sends, and not those
+// of the certificates that are trusted.
+func TestTransportBoundsTheLengthOfATrustedKey(t *testing.T) {
+	s := serve(t, answers(200, success))
+	for name, tc := range map[string]struct {
+		bits int
+		why  string
+	}{
+		"8192 bits": {8192, ""},
+		"one more":  {8193, "a certificate in the CA bundle has an RSA key of more than 8192 bits, the most that the operator takes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, err := x509.ParsePKCS1PrivateKey(longRSA(t, tc.bits))
+			if err != nil {
+				t.Fatalf("parsing a key: %v", err)
+			}
+			request := s.request()
+			request.Transport.RootCAs = append(request.Transport.RootCAs, certificatePEM(issue(t, "long", key, "root", rootKey()))...)
+			ctx, connects := countConnects(t.Context())
+			_, refused := sts.New(options()).Token(ctx, request)
+			wantRefusal(t, refused, tc.why)
+			if n := connects.Load(); (n == 0) != (tc.why != "") {
+				t.Errorf("connected %d times", n)
+			}
+		})
+	}
 }
 
 func TestTransportUsesItsProxy(t *testing.T) {

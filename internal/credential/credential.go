@@ -44,8 +44,8 @@ type Credential struct {
 	// GrantDescription names likewise where what is traded comes from; empty when nothing is.
 	GrantDescription string
 
-	// Hidden are the values that are sent and shown nowhere: those that were read from Secrets, the
-	// client identifier among them where it was, and those that were minted.
+	// Hidden are the values that are sent and shown nowhere: those that were read from Secrets, of a
+	// client identifier what the issuer's addresses don't show, and those that were minted.
 	Hidden []sts.Sensitive
 
 	consents  []consent

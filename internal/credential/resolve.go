@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
+	"tokenrequest.dev/operator/internal/oautherr"
 	"tokenrequest.dev/operator/internal/sts"
 )
 
@@ -95,7 +96,7 @@ func (p place) clientID(ctx context.Context, c *Credential, issuer *stsv1alpha1.
 	if issuer.ClientIDRef == nil {
 		return nil, nil
 	}
-	value, problem, err := p.sent(ctx, c, *issuer.ClientIDRef)
+	value, problem, err := p.consented(ctx, c, *issuer.ClientIDRef)
 	switch {
 	case problem != nil || err != nil:
 		return problem, err
@@ -103,7 +104,31 @@ func (p place) clientID(ctx context.Context, c *Credential, issuer *stsv1alpha1.
 		return invalid("%s is longer than %d characters. Put the client identifier there.", p.describe(*issuer.ClientIDRef), maxClientID), nil
 	}
 	c.ClientID = value
+	c.Hidden = append(c.Hidden, unsaid(value, issuer)...)
 	return nil, nil
+}
+
+// unsaid is what a client identifier has beyond the issuer's own addresses: the runs that would give it
+// away and that don't stand there. What does, such as a realm of the client's name, stands in the STS's
+// metadata and on its pages too, and would count as quoting a secret. A client secret is never taken apart.
+func unsaid(value string, issuer *stsv1alpha1.IssuerSpec) []sts.Sensitive {
+	said := fmt.Sprintln(issuer.Authority, issuer.TokenEndpoint, issuer.DeviceAuthorizationEndpoint)
+	size := min(oautherr.Fragment, len(value))
+	var hidden []sts.Sensitive
+	end := 0 // of the last of them
+	for i := 0; i+size <= len(value); i++ {
+		run := value[i : i+size]
+		switch last := len(hidden) - 1; {
+		case strings.Contains(said, run):
+			continue
+		case last >= 0 && end == i+size-1:
+			hidden[last] += sts.Sensitive(run[size-1:])
+		default:
+			hidden = append(hidden, sts.Sensitive(run))
+		}
+		end = i + size
+	}
+	return hidden
 }
 
 // proof reads what the client proves itself with. The field names it in the spec.
@@ -134,17 +159,23 @@ func (p place) clientSecret(ctx context.Context, c *Credential, held *stsv1alpha
 	return nil, nil
 }
 
-// sent reads a value that goes to the STS, and what its owner says of that.
+// sent reads a value that goes to the STS and is shown nowhere.
 func (p place) sent(ctx context.Context, c *Credential, ref stsv1alpha1.SecretKeyRef) (string, *Problem, error) {
+	value, problem, err := p.consented(ctx, c, ref)
+	if problem == nil && err == nil {
+		c.Hidden = append(c.Hidden, sts.Sensitive(value))
+	}
+	return value, problem, err
+}
+
+// consented reads a value that goes to the STS, and what its owner says of that.
+func (p place) consented(ctx context.Context, c *Credential, ref stsv1alpha1.SecretKeyRef) (string, *Problem, error) {
 	s, problem, err := p.secret(ctx, ref.Name)
 	if problem != nil || err != nil {
 		return "", problem, err
 	}
 	c.consents = append(c.consents, consentOf(p.describe(ref), sentTo, s))
 	value, problem := p.text(s, ref)
-	if problem == nil {
-		c.Hidden = append(c.Hidden, sts.Sensitive(value))
-	}
 	return value, problem, nil
 }
 

@@ -249,3 +249,51 @@ func TestTheIdentitySaysNothingOfTheContent(t *testing.T) {
 		t.Errorf("the identity was %q and is %q: it depends on bytes", before, after)
 	}
 }
+
+// A clientIDRef may point at a secret, so its value is hidden; what the issuer's own addresses say is in
+// everybody's sight already, and stands in all that the STS says of itself.
+func TestAClientIdentifierHidesNothingThatTheIssuerSays(t *testing.T) {
+	const long = "https://sso.example.com/realms/payments-service"
+	tests := map[string]struct {
+		authority stsv1alpha1.HTTPSURL
+		endpoint  stsv1alpha1.HTTPSURL
+		id        string
+		want      map[string]bool // whether a text quotes what is hidden
+	}{
+		"a word of the authority": {"https://sso.example.com/realms/payments", "", "payments", map[string]bool{
+			"https://sso.example.com/realms/payments/token": false, "payments": false}},
+		"a word of the token endpoint": {"", "https://sso.example.com/payments/token", "payments", map[string]bool{
+			"https://sso.example.com/payments/device": false}},
+		"more than a word of it": {long, "", "payments-service-prod", map[string]bool{
+			long + "/token": false, "payments-service": false, long + "/payments-service-prod": true, "cGF5bWVudHMtc2VydmljZS1wcm9k": true}},
+		"an address on the same host": {long, "", "https://user:hunter2@sso.example.com/x", map[string]bool{
+			long + "/token": false, "https://user:hunter2@other.example": true, "hunter2@sso.": true, "//user:hunter2@": true}},
+		"a word that stands nowhere": {long, "", "orders", map[string]bool{
+			long + "/orders": true, long + "/token": false}},
+		"the authority itself": {long, "", long, map[string]bool{long + "/token": false}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := &corev1.Secret{ObjectMeta: meta("app"), Data: map[string][]byte{"client_id": []byte(test.id)}}
+			got := resolve(t, &cluster{objects: []client.Object{s}}, newIssuer(withoutCredential, withClientIDOf("app", "client_id"), func(i *stsv1alpha1.IssuerSpec) {
+				i.Authority, i.TokenEndpoint = test.authority, test.endpoint
+			}))
+			quotes := got.Quotes()
+			for text, want := range test.want {
+				if quotes(text) != want {
+					t.Errorf("that %s quotes what is hidden is %t, want %t", text, !want, want)
+				}
+			}
+			if got.ClientID != test.id {
+				t.Errorf("the client identifier is %q", got.ClientID)
+			}
+		})
+	}
+	t.Run("a client secret stays hidden, whatever it is and whoever refers to it", func(t *testing.T) {
+		s := &corev1.Secret{ObjectMeta: meta("app"), Data: map[string][]byte{"client_secret": []byte("payments")}}
+		issuer := newIssuer(withClientIDOf("app", "client_secret"), func(i *stsv1alpha1.IssuerSpec) { i.Authority = "https://sso.example.com/realms/payments" })
+		if got := resolve(t, &cluster{objects: []client.Object{s}}, issuer); !got.Quotes()("https://sso.example.com/realms/payments/token") {
+			t.Error("a client secret that is a word of the authority is hidden no longer")
+		}
+	})
+}

@@ -30,7 +30,7 @@ var jsonWebToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-
 // shortestJWT is the length of the shortest text that jsonWebToken matches. A fragment is no shorter.
 const shortestJWT = 11
 
-// Redact returns a copy of e in which each secret, whatever shares fragment or
+// Redact returns a copy of e in which each secret, whatever shares Fragment or
 // more characters in a row with one, and whatever looks like a JWT, reads
 // "[redacted]". A token service may echo what it was sent (external-secrets#5884),
 // whole or in part, as it is or in the encodings of a form, a page, JSON or an
@@ -61,7 +61,7 @@ func (e *Error) Redact(secrets ...string) *Error {
 }
 
 // Quotes returns what reports that a text holds one of the secrets, in one of the
-// forms that Redact knows, or fragment characters of it in a row. To make the
+// forms that Redact knows, or Fragment characters of it in a row. To make the
 // forms costs more than to look for them, hence once for several texts.
 func Quotes(secrets ...string) func(text string) bool {
 	shapes := sync.OnceValue(func() []string { return encodings(secrets) })
@@ -104,9 +104,9 @@ func redact(text string, shapes []string) string {
 	return text
 }
 
-// fragment is how many characters of a secret in a row give it away: enough to
+// Fragment is how many characters of a secret in a row give it away: enough to
 // recognise and to search for it, too many for chance.
-const fragment = 12
+const Fragment = 12
 
 // withoutFragments redacts every run of text that is made of fragments.
 func withoutFragments(text string, shapes []string) string {
@@ -119,14 +119,14 @@ func withoutFragments(text string, shapes []string) string {
 	}
 	var clean strings.Builder
 	kept := 0
-	for i := 0; i+fragment <= len(text); i++ {
-		if !found[text[i:i+fragment]] {
+	for i := 0; i+Fragment <= len(text); i++ {
+		if !found[text[i:i+Fragment]] {
 			continue
 		}
-		end := i + fragment
-		for next := i + 1; next <= end && next+fragment <= len(text); next++ {
-			if found[text[next:next+fragment]] {
-				end = next + fragment
+		end := i + Fragment
+		for next := i + 1; next <= end && next+Fragment <= len(text); next++ {
+			if found[text[next:next+Fragment]] {
+				end = next + Fragment
 			}
 		}
 		clean.WriteString(text[kept:i] + redacted)
@@ -147,13 +147,13 @@ func hasFragment(text string, shapes []string) bool {
 func shared(text string, shapes []string) iter.Seq[string] {
 	return func(yield func(piece string) bool) {
 		var begins pairs // how pieces of the text begin: to rule out nearly all of a secret costs no map
-		for i := 0; i+fragment <= len(text); i++ {
+		for i := 0; i+Fragment <= len(text); i++ {
 			begins.add(text[i:])
 		}
 		pieces := sync.OnceValue(func() map[string]bool { return piecesOf(text) })
 		for _, shape := range shapes {
-			for i := 0; i+fragment <= len(shape); i++ {
-				if begins.have(shape[i:]) && pieces()[shape[i:i+fragment]] && !yield(shape[i:i+fragment]) {
+			for i := 0; i+Fragment <= len(shape); i++ {
+				if begins.have(shape[i:]) && pieces()[shape[i:i+Fragment]] && !yield(shape[i:i+Fragment]) {
 					return
 				}
 			}
@@ -163,8 +163,8 @@ func shared(text string, shapes []string) iter.Seq[string] {
 
 func piecesOf(text string) map[string]bool {
 	pieces := make(map[string]bool, len(text))
-	for i := 0; i+fragment <= len(text); i++ {
-		pieces[text[i:i+fragment]] = true
+	for i := 0; i+Fragment <= len(text); i++ {
+		pieces[text[i:i+Fragment]] = true
 	}
 	return pieces
 }

@@ -47,8 +47,8 @@ const (
 // What the answer says of the token is shown to people, so it is held against
 // the tokens of the answer and the secrets of the request: a token_type that
 // quotes one makes the response malformed, a scope or issued_token_type that
-// does counts as absent. The scope that was asked for is no secret, and to be
-// given just that is what happens nearly always.
+// does counts as absent. The scopes that were asked for are no secrets, and to be
+// given just those is what happens nearly always.
 func parseToken(body []byte, sent time.Time, asked string, secrets ...string) (*Token, *oautherr.Error) {
 	answer, err := readObject(body,
 		"access_token", "token_type", "expires_in", "refresh_in", "scope", "issued_token_type", "id_token", "refresh_token")
@@ -83,12 +83,19 @@ func parseToken(body []byte, sent time.Time, asked string, secrets ...string) (*
 
 // describe takes over what the answer says of the token beside its type.
 func (t *Token) describe(answer object, asked string, quotes func(string) bool) {
-	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && (scope == asked || !quotes(scope)) {
+	if scope, said := answer.text("scope"); said && isVSCHAR(scope, 0, maxScope) && !quotes(unasked(scope, asked)) {
 		t.Scope, t.ScopeSaid = scope, true
 	}
 	if issued, said := answer.text("issued_token_type"); said && isVSCHAR(issued, 1, maxTypeName) && !quotes(issued) {
 		t.IssuedTokenType = issued
 	}
+}
+
+// unasked is a scope without what was asked for.
+func unasked(scope, asked string) string {
+	known := strings.Fields(asked)
+	others := slices.DeleteFunc(strings.Split(scope, " "), func(one string) bool { return slices.Contains(known, one) })
+	return strings.Join(others, " ")
 }
 
 // tokens are the answer's own secrets: its tokens, and the names of who signed in.

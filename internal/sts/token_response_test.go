@@ -319,6 +319,29 @@ func wantUsable(t *testing.T, token *Token) {
 	}
 }
 
+// A hidden client identifier is often the beginning of its scopes' names, and servers add
+// scopes of their own to those that were asked for, or leave some out.
+func TestAScopeThatWasAskedForQuotesNothing(t *testing.T) {
+	const asked = "payments.read payments.write"
+	for scope, said := range map[string]bool{
+		asked:                             true,
+		"payments.write":                  true,
+		"email payments.write profile":    true,
+		"payments.all payments.read":      false,
+		"payments.readpayments.write":     false,
+		"payments.read payments":          false,
+		"email payments.read cGF5bWVudHM": false,
+	} {
+		token, err := parseToken([]byte(`{"access_token":"t0ken~~~~~~~","token_type":"Bearer","scope":"`+scope+`"}`), sent, asked, "payments")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token.ScopeSaid != said {
+			t.Errorf("scope %s: said %t, want %t", scope, token.ScopeSaid, said)
+		}
+	}
+}
+
 // A tenant's domain is in the names of its people and in scopes alike.
 func TestAScopeMayHaveThePersonsDomainAndNotThePerson(t *testing.T) {
 	idToken := unsigned(`{"preferred_username":"adele@contoso.onmicrosoft.com"}`)

@@ -172,14 +172,31 @@ func TestAnHTTPSProxyIsShownNoCertificate(t *testing.T) {
 	}
 }
 
-func TestDiscoveryPresentsTheCertificate(t *testing.T) {
+// Metadata is everybody's to read (RFC 8414 section 3), and who holds the certificate may have
+// named the hosts that it is for, of which an authority needn't be one.
+func TestDiscoveryShowsNoCertificate(t *testing.T) {
+	offered := 0
 	var s *server
 	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		offered += len(r.TLS.PeerCertificates)
 		answers(200, `{"issuer":"`+s.URL+`","token_endpoint":"`+s.URL+`/token"}`)(w, r)
-	}, wantsCertificate(t))
-	transport := s.trust()
+	}, func(s *httptest.Server) {
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert}
+	})
+	client, transport := sts.New(options()), s.trust()
 	transport.ClientCertificate = pairOf(t, ecKey())
-	if _, err := sts.New(options()).Discover(t.Context(), s.URL, transport); err != nil {
+	if _, err := client.Discover(t.Context(), s.URL, transport); err != nil {
 		t.Fatalf("discovering: %v", err)
 	}
+	if offered != 0 {
+		t.Errorf("the server was shown %d certificates", offered)
+	}
+	transport.ClientCertificate = pairOf(t, otherKey())
+	if _, known := client.Known(s.URL, transport); !known {
+		t.Error("what was learned isn't known once the certificate is renewed")
+	}
+	if _, err := client.Discover(t.Context(), s.URL, transport); err != nil {
+		t.Errorf("discovering once the certificate is renewed: %v", err)
+	}
+	s.wantCalls(t, 1)
 }

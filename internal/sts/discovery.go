@@ -25,6 +25,10 @@ const (
 
 type metadataKey struct{ authority, transport string }
 
+func keyOf(authority string, t Transport) metadataKey {
+	return metadataKey{trimAuthority(authority), t.Identity()}
+}
+
 type knownMetadata struct {
 	Metadata
 	fresh time.Time // until when it is used without a question
@@ -36,7 +40,7 @@ func (c *Client) Known(authority string, t Transport) (Metadata, bool) {
 	if m, ok := entra(authority); ok {
 		return m, true
 	}
-	m, ok := c.remembered(metadataKey{trimAuthority(authority), t.Identity()})
+	m, ok := c.remembered(keyOf(authority, t.public()))
 	if !ok || !c.now().Before(m.fresh) {
 		return Metadata{}, false
 	}
@@ -45,18 +49,19 @@ func (c *Client) Known(authority string, t Transport) (Metadata, bool) {
 
 // Discover returns the authority's metadata, with a call if it isn't Known: for
 // OpenID Connect's document, and where the server has none, for that of RFC
-// 8414. An old document is better than none: it is used while discovery fails,
-// whatever the reason, unless ctx was cancelled. Each of its calls ends after 20
-// seconds, if ctx leaves it that long. Whoever asks for the same document
-// meanwhile shares the call and what comes of it.
+// 8414. No client certificate is presented. An old document is better than none:
+// it is used while discovery fails, whatever the reason, unless ctx was cancelled.
+// Each of its calls ends after 20 seconds, if ctx leaves it that long. Whoever asks
+// for the same document meanwhile shares the call and what comes of it.
 func (c *Client) Discover(ctx context.Context, authority string, t Transport) (Metadata, *oautherr.Error) {
 	if err := c.CheckURL(authority); err != nil {
 		return Metadata{}, err
 	}
+	t = t.public()
 	if m, ok := c.Known(authority, t); ok {
 		return m, nil
 	}
-	key := metadataKey{trimAuthority(authority), t.Identity()}
+	key := keyOf(authority, t)
 	d, joined := c.join(key)
 	if joined {
 		select {

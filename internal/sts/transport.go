@@ -27,7 +27,7 @@ type Transport struct {
 	// means HTTPS_PROXY and NO_PROXY of the environment.
 	ProxyURL string
 	// ClientCertificate is presented in the TLS handshake, to the endpoint and
-	// not to a proxy; nil means none.
+	// not to a proxy, nor for metadata; nil means none.
 	ClientCertificate *KeyPair
 }
 
@@ -41,6 +41,14 @@ func (t Transport) Identity() string {
 		sum = sha256.Sum256(append(sum[:], t.ClientCertificate.identity()...))
 	}
 	return hex.EncodeToString(sum[:])
+}
+
+// public is how metadata is asked for, which is everybody's to read (RFC 8414
+// section 3): a certificate is for the endpoint alone, whose host its owner may
+// have named, and with one that is renewed the same holds as before.
+func (t Transport) public() Transport {
+	t.ClientCertificate = nil
+	return t
 }
 
 const (

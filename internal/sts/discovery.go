@@ -6,8 +6,10 @@ package sts
 import (
 	"context"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tokenrequest.dev/operator/internal/oautherr"
@@ -51,8 +53,9 @@ func (c *Client) Known(authority string, t Transport) (Metadata, bool) {
 // OpenID Connect's document, and where the server has none, for that of RFC
 // 8414. No client certificate is presented. An old document is better than none:
 // it is used while discovery fails, whatever the reason, unless ctx was cancelled.
-// Each of its calls ends after 20 seconds, if ctx leaves it that long. Whoever asks
-// for the same document meanwhile shares the call and what comes of it.
+// Each of its calls ends after 20 seconds, and all of it when nobody waits any more.
+// Whoever asks for the same document meanwhile shares the calls and what comes of
+// them, each for as long as its own ctx lasts.
 func (c *Client) Discover(ctx context.Context, authority string, t Transport) (Metadata, *oautherr.Error) {
 	if err := c.CheckURL(authority); err != nil {
 		return Metadata{}, err
@@ -62,50 +65,88 @@ func (c *Client) Discover(ctx context.Context, authority string, t Transport) (M
 		return m, nil
 	}
 	key := keyOf(authority, t)
-	d, joined := c.join(key)
-	if joined {
-		select {
-		case <-d.done:
-			return d.metadata, d.err
-		case <-ctx.Done():
-			return Metadata{}, oautherr.FromTransport(context.Cause(ctx))
-		}
+	if ctx.Err() != nil {
+		return c.outdated(key, oautherr.FromTransport(context.Cause(ctx)))
 	}
-	d.metadata, d.err = c.discover(ctx, key, t)
-	c.land(key, d)
-	return d.metadata, d.err
+	d := c.join(ctx, key, t)
+	defer c.leave(key, d)
+	select {
+	case <-d.done:
+		return d.metadata, d.err
+	case <-ctx.Done():
+		err := oautherr.FromTransport(context.Cause(ctx))
+		err.Sent = d.connected.Load() && !err.Canceled()
+		return c.outdated(key, err)
+	}
 }
 
 // discovery is a document on its way, and what came of it once done is closed.
 type discovery struct {
-	done     chan struct{}
-	metadata Metadata
-	err      *oautherr.Error
+	cancel    context.CancelFunc
+	waiting   int // guarded by the client's mutex
+	connected atomic.Bool
+	done      chan struct{}
+	metadata  Metadata
+	err       *oautherr.Error
 }
 
-// join returns the discovery that is under way, or begins one.
-func (c *Client) join(key metadataKey) (d *discovery, joined bool) {
+// join returns the discovery that is under way, or begins one. It goes on while
+// anybody waits for it, whatever time the one has who was first.
+func (c *Client) join(ctx context.Context, key metadataKey, t Transport) *discovery {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if d, joined = c.discoveries[key]; !joined {
-		d = &discovery{done: make(chan struct{})}
+	d, underWay := c.discoveries[key]
+	if !underWay {
+		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		d = &discovery{cancel: cancel, done: make(chan struct{})}
 		c.discoveries[key] = d
+		go func() {
+			d.metadata, d.err = c.discover(ctx, key, t, d)
+			c.land(key, d)
+		}()
 	}
-	return d, joined
+	d.waiting++
+	return d
+}
+
+// leave ends a discovery that nobody waits for any more.
+func (c *Client) leave(key metadataKey, d *discovery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d.waiting--; d.waiting == 0 {
+		d.cancel()
+		c.forget(key, d)
+	}
 }
 
 func (c *Client) land(key metadataKey, d *discovery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.discoveries, key)
+	c.forget(key, d)
 	close(d.done)
 }
 
-func (c *Client) discover(ctx context.Context, key metadataKey, t Transport) (Metadata, *oautherr.Error) {
-	m, err := c.fetchMetadata(ctx, key.authority, t)
-	if err == nil {
-		return c.remember(key, m, metadataFresh), nil
+// forget lets nobody join a discovery that has ended. The next may be under way.
+func (c *Client) forget(key metadataKey, d *discovery) {
+	if c.discoveries[key] == d {
+		delete(c.discoveries, key)
 	}
+}
+
+func (c *Client) discover(ctx context.Context, key metadataKey, t Transport, d *discovery) (Metadata, *oautherr.Error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { d.connected.Store(true) },
+	})
+	m, err := c.fetchMetadata(ctx, key.authority, t)
+	if err != nil {
+		return c.outdated(key, err)
+	}
+	return c.remember(key, m, metadataFresh), nil
+}
+
+// outdated returns the old document where there is one, and else why there is no
+// new one.
+func (c *Client) outdated(key metadataKey, err *oautherr.Error) (Metadata, *oautherr.Error) {
 	if old, ok := c.remembered(key); ok && !err.Canceled() {
 		return c.remember(key, old.Metadata, metadataStaleRetry), nil
 	}

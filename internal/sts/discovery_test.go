@@ -345,3 +345,107 @@ func TestDiscoverSharesOneCallAmongAllWhoAsk(t *testing.T) {
 		t.Errorf("the server was asked %d times: %v", len(got), got)
 	}
 }
+
+// waiting tells when somebody waits for the end of the context.
+type waiting struct {
+	context.Context
+
+	once *sync.Once
+	told chan struct{}
+}
+
+func (w waiting) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.told) })
+	return w.Context.Done()
+}
+
+// hanging serves a document once it is released, and tells of calls that begin and of those that were
+// given up before.
+func hanging(t *testing.T) (s *server, asked, release, left chan struct{}) {
+	t.Helper()
+	asked, release, left = make(chan struct{}, 100), make(chan struct{}), make(chan struct{}, 100)
+	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		select {
+		case <-release:
+			answers(200, `{"issuer":"`+s.URL+`","token_endpoint":"`+s.URL+`/token"}`)(w, r)
+		case <-r.Context().Done():
+			left <- struct{}{}
+		}
+	})
+	return s, asked, release, left
+}
+
+// One tenant's timeout is another's to share no more than its patience.
+func TestDiscoverEndsForEachWhoAsksByItself(t *testing.T) {
+	s, asked, release, _ := hanging(t)
+	client := sts.New(options())
+	errs := make(chan *oautherr.Error, 2)
+	discover := func(ctx context.Context) {
+		_, err := client.Discover(ctx, s.URL, s.trust())
+		errs <- err
+	}
+	short, expire := context.WithCancelCause(t.Context())
+	go discover(short)
+	<-asked
+	long := waiting{t.Context(), &sync.Once{}, make(chan struct{})}
+	go discover(long)
+	<-long.told
+	expire(context.DeadlineExceeded)
+	if err := <-errs; err == nil || err.Detail != "it did not answer in time" || !err.Sent {
+		t.Errorf("who asked first and had no more time got %v, want that the server didn't answer", err)
+	}
+	close(release)
+	if err := <-errs; err != nil {
+		t.Errorf("who had time got %v, want the document", err)
+	}
+	s.wantCalls(t, 1)
+}
+
+func TestDiscoverEndsWhenNobodyWaits(t *testing.T) {
+	s, asked, release, left := hanging(t)
+	client := sts.New(options())
+	errs := make(chan *oautherr.Error, 1)
+	for range 2 {
+		ctx, leave := context.WithCancel(t.Context())
+		go func() {
+			_, err := client.Discover(ctx, s.URL, s.trust())
+			errs <- err
+		}()
+		<-asked
+		leave()
+		if err := <-errs; err == nil || !err.Canceled() {
+			t.Errorf("who gave up got %v", err)
+		}
+		<-left
+	}
+	close(release)
+	if _, err := client.Discover(t.Context(), s.URL, s.trust()); err != nil {
+		t.Errorf("who asked after the others gave up got %v", err)
+	}
+}
+
+func TestDiscoverTakesAnOldDocumentFromAServerThatHangs(t *testing.T) {
+	s, asked, release, _ := hanging(t)
+	clock := newClock()
+	o := options()
+	o.Now = clock.Now
+	client := sts.New(o)
+	go func() { release <- struct{}{} }()
+	if _, err := client.Discover(t.Context(), s.URL, s.trust()); err != nil {
+		t.Fatalf("discovering: %v", err)
+	}
+	<-asked
+	clock.Step(24 * time.Hour)
+	ctx, expire := context.WithCancelCause(t.Context())
+	go func() {
+		<-asked
+		expire(context.DeadlineExceeded)
+	}()
+	if m, err := client.Discover(ctx, s.URL, s.trust()); err != nil || m.TokenEndpoint != s.URL+"/token" {
+		t.Errorf("got %v and %v, want the old document", m, err)
+	}
+	if _, known := client.Known(s.URL, s.trust()); !known {
+		t.Error("the old document isn't used for a while")
+	}
+}

@@ -160,8 +160,11 @@ func (c *Client) fetchMetadata(ctx context.Context, authority string, t Transpor
 		return Metadata{}, err
 	}
 	answer, err := c.exchange(ctx, call{method: http.MethodGet, url: openID, transport: t})
-	if isNotHere(err) {
+	if first := err; isNotHere(first) {
 		answer, err = c.exchange(ctx, call{method: http.MethodGet, url: oauth, transport: t})
+		if isNotHere(err) && first.Reason == oautherr.ReasonRedirectRefused {
+			err = first // it says more: where the document may be
+		}
 	}
 	if err != nil {
 		return Metadata{}, err
@@ -170,8 +173,9 @@ func (c *Client) fetchMetadata(ctx context.Context, authority string, t Transpor
 }
 
 // isNotHere reports an answer which says that the document isn't at this place:
-// a 404 in any dress, such as Keycloak's {"error":"Realm does not exist"}. After
-// any other a second call would only add to a server's troubles.
+// a 404 in any dress, such as Keycloak's {"error":"Realm does not exist"}, or a
+// redirect, perhaps to a sign-in page. After any other a second call would only
+// add to a server's troubles.
 func isNotHere(err *oautherr.Error) bool {
 	return err != nil && err.Class == oautherr.Configuration &&
 		err.Reason != oautherr.ReasonEndpointRefused && err.Reason != oautherr.ReasonConnectionFailed

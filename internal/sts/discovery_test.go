@@ -195,6 +195,37 @@ func TestDiscoverLooksElsewhereOnlyForWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// A server that redirects what it doesn't know to its sign-in page may have the other document. Where
+// it has none, the redirect is what is wrong: a 404 would have people look for a mistyped path.
+func TestDiscoverReportsARedirect(t *testing.T) {
+	redirects := answers(301, "", "Location", "https://sso.example.com/realms/shop/.well-known/openid-configuration")
+	tests := map[string]struct {
+		second http.HandlerFunc
+		reason oautherr.Reason
+	}{
+		"and no other document":       {answers(404, ""), oautherr.ReasonRedirectRefused},
+		"and another redirect":        {redirects, oautherr.ReasonRedirectRefused},
+		"and a failure of the server": {answers(503, ""), oautherr.ReasonServerError},
+		"and an RFC 8414 document":    {nil, ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			documents := http.NewServeMux()
+			s := serve(t, documents.ServeHTTP)
+			if tc.second == nil {
+				tc.second = answers(200, `{"issuer":"`+s.URL+`","token_endpoint":"`+s.URL+`/token"}`)
+			}
+			documents.HandleFunc("GET "+openIDPath, redirects)
+			documents.HandleFunc("GET "+oauthPath, tc.second)
+			_, err := sts.New(options()).Discover(t.Context(), s.URL, s.trust())
+			if (err == nil) != (tc.reason == "") || err != nil && err.Reason != tc.reason {
+				t.Errorf("got %v, want the reason %q", err, tc.reason)
+			}
+			s.wantCalls(t, 2)
+		})
+	}
+}
+
 func TestDiscoverLooksNowhereElseForWhatWasNotAsked(t *testing.T) {
 	s := serve(t, answers(404, ""))
 	tests := map[string]struct {

@@ -64,7 +64,7 @@ func plainIn(function, plain string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		for i := range len(s) {
 			if c := s[i]; !alphanumeric(c) && strings.IndexByte(plain, c) < 0 {
-				return "", refusal(fmt.Sprintf("can't write what %s is given: readers of such a file don't agree on one of its characters", function))
+				return "", disputed(function)
 			}
 		}
 		if s == "" {
@@ -72,6 +72,19 @@ func plainIn(function, plain string) func(string) (string, error) {
 		}
 		return s, nil
 	}
+}
+
+// environmentValue refuses a tilde where a shell puts a home directory for it: at the beginning of what is
+// assigned, and after a colon (POSIX.1-2024, Shell & Utilities 2.6.1).
+func environmentValue(s string) (string, error) {
+	if strings.HasPrefix(s, "~") || strings.Contains(s, ":~") {
+		return "", disputed("env")
+	}
+	return plainIn("env", envPlain)(s)
+}
+
+func disputed(function string) refusal {
+	return refusal(fmt.Sprintf("can't write what %s is given: readers of such a file don't agree on one of its characters", function))
 }
 
 func alphanumeric(c byte) bool {

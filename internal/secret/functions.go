@@ -47,7 +47,7 @@ func functionOf(name string) (f function, listed bool) {
 	case "netrc":
 		return encoder(plainIn("netrc", netrcPlain)), true
 	case "env":
-		return encoder(plainIn("env", envPlain)), true
+		return encoder(environmentValue), true
 	case "print":
 		return function{takes: texts, wants: "texts", makes: text, call: joined}, true
 	case "eq":

@@ -12,7 +12,6 @@ import (
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
 // +kubebuilder:validation:XValidation:rule="self.matches('^[!#-\\\\[\\\\]-~]+$')",message="write one scope per item: printable ASCII without spaces, quotes and backslashes (RFC 6749 section 3.3)"
-// +kubebuilder:validation:XValidation:rule="!(self in ['openid', 'profile', 'offline_access'])",message="leave out openid, profile and offline_access: the operator adds what the grant needs"
 type Scope string
 
 // Resource is a resource indicator (RFC 8707 section 2): an absolute URI without a fragment.
@@ -39,6 +38,7 @@ type Claims string
 // +kubebuilder:validation:XValidation:rule="has(self.issuer) != has(self.issuerRef)",message="set exactly one of issuer (an STS of this request's own) and issuerRef (a TokenIssuer or ClusterTokenIssuer)"
 // +kubebuilder:validation:XValidation:rule="!has(self.issuer) || has(self.issuer.credential) || (has(self.grant) && !(self.grant.type in ['ClientCredentials', 'OnBehalfOf']))",message="set issuer.credential: a client without one may use neither ClientCredentials nor OnBehalfOf (RFC 6749 section 4.4)",fieldPath=".issuer"
 // +kubebuilder:validation:XValidation:rule="!has(self.issuer) || !has(self.grant) || self.grant.type != 'DeviceCode' || has(self.issuer.authority) || has(self.issuer.deviceAuthorizationEndpoint)",message="set issuer.deviceAuthorizationEndpoint, or issuer.authority to discover it: DeviceCode begins there (RFC 8628 section 3.1)",fieldPath=".issuer"
+// +kubebuilder:validation:XValidation:rule="!has(self.grant) || self.grant.type != 'DeviceCode' || !has(self.scopes) || !self.scopes.exists(s, s in ['openid', 'profile', 'offline_access'])",message="leave out openid, profile and offline_access: with DeviceCode the operator adds those that the server lists",fieldPath=".scopes"
 type TokenRequestSpec struct {
 	// issuer is an STS and a client's identity there, for this request alone.
 	// +optional

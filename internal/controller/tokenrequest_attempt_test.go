@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -289,6 +290,28 @@ func TestAFreeNameGoesToItsHolderThenToTheElderThenToTheSmallerUID(t *testing.T)
 	} {
 		if !precedes(pair[0], pair[1]) || precedes(pair[1], pair[0]) {
 			t.Errorf("it doesn't go to %s", name)
+		}
+	}
+}
+
+func TestScopesAreSentAsTheyStandButForWhatAGrantNeeds(t *testing.T) {
+	for name, c := range map[string]struct {
+		grant stsv1alpha1.GrantType
+		meta  sts.Metadata
+		asked []string
+		want  []string
+	}{
+		"client credentials":                 {stsv1alpha1.GrantClientCredentials, sts.Metadata{Entra: true}, []string{"openid"}, []string{"openid"}},
+		"a refresh at Entra":                 {stsv1alpha1.GrantRefreshToken, sts.Metadata{Entra: true}, []string{"mail"}, []string{"mail", "offline_access"}},
+		"a refresh at Entra that asks so":    {stsv1alpha1.GrantRefreshToken, sts.Metadata{Entra: true}, []string{"offline_access", "mail"}, []string{"offline_access", "mail"}},
+		"a refresh elsewhere":                {stsv1alpha1.GrantRefreshToken, sts.Metadata{}, []string{"mail"}, []string{"mail"}},
+		"a sign-in where nothing is listed":  {stsv1alpha1.GrantDeviceCode, sts.Metadata{}, []string{"mail"}, []string{"mail", "openid", "profile", "offline_access"}},
+		"a sign-in where some of it is":      {stsv1alpha1.GrantDeviceCode, sts.Metadata{Scopes: []string{"openid"}}, []string{"mail"}, []string{"mail", "openid"}},
+		"a token exchange that asks for all": {stsv1alpha1.GrantTokenExchange, sts.Metadata{}, []string{"openid", "profile"}, []string{"openid", "profile"}},
+	} {
+		a := given(func(a *attempt) { a.request.Spec.Grant = &stsv1alpha1.Grant{Type: c.grant} })
+		if got := a.withSignIn(c.asked, c.meta); !slices.Equal(got, c.want) {
+			t.Errorf("%s asks for %v, want %v", name, got, c.want)
 		}
 	}
 }

@@ -155,7 +155,7 @@ func (a *attempt) withSignIn(scopes []string, meta sts.Metadata) []string {
 	switch {
 	case a.signsIn():
 		return append(scopes, meta.SignInScopes()...)
-	case a.grantType() == stsv1alpha1.GrantRefreshToken && meta.Entra:
+	case a.grantType() == stsv1alpha1.GrantRefreshToken && meta.Entra && !slices.Contains(scopes, "offline_access"):
 		// Entra gives the next refresh token only to who asks for it.
 		return append(scopes, "offline_access")
 	}

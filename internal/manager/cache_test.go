@@ -4,6 +4,8 @@
 package manager
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // The cache takes in the Secrets that carry our label, and no more: cert-manager#4722 measured 8 GB
@@ -72,5 +75,38 @@ func TestTheCacheDropsManagedFields(t *testing.T) {
 	}
 	if diff := cmp.Diff(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "graph"}}, kept); diff != "" {
 		t.Errorf("what is kept (-want +got):\n%s", diff)
+	}
+}
+
+// informers note what a cache is to hold.
+type informers struct {
+	cache.Informers
+
+	of []string
+}
+
+func (i *informers) GetInformer(_ context.Context, object client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
+	i.of = append(i.of, fmt.Sprintf("%T %s", object, object.GetObjectKind().GroupVersionKind().Kind))
+	return nil, nil
+}
+
+// test/ha has a replica that waits fill them, and be ready after that.
+func TestTheCachesOfWatchesAreMadeBeforeTheLease(t *testing.T) {
+	for name, test := range map[string]struct {
+		namespaces []string
+		want       []string
+	}{
+		"all namespaces": {nil, []string{"*v1.Secret ", "*v1.PartialObjectMetadata Namespace"}},
+		"single ones, where no Namespace is read": {[]string{"payments"}, []string{"*v1.Secret "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := &informers{}
+			if err := fillCaches(t.Context(), made, Config{OperatorNamespace: defaultNamespace, WatchNamespaces: test.namespaces}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, made.of); diff != "" {
+				t.Errorf("the caches (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -78,7 +79,7 @@ func RunAt(ctx context.Context, cluster *rest.Config, c Config, clk clock.Passiv
 	recorder := events.New(mgr.GetScheme(), stsv1alpha1.FieldManager, func(ctx context.Context, e *eventsv1.Event) error {
 		return uncached.Create(ctx, e)
 	}, clk, mgr.GetLogger())
-	if err := errors.Join(assemble(ctx, mgr, uncached, recorder, requests, c, clk), addProbes(mgr)); err != nil {
+	if err := errors.Join(assemble(ctx, mgr, uncached, recorder, requests, c, clk), fillCaches(ctx, mgr.GetCache(), c), addProbes(mgr)); err != nil {
 		return err
 	}
 	defer record(ctx, recorder)()
@@ -147,6 +148,24 @@ func cacheOptions(c Config, requests *cachedRequests) cache.Options {
 		}
 	}
 	return options
+}
+
+// fillCaches has a replica fill, before it leads, the caches that the controllers' watches would make once
+// it does; those of what is indexed are made already. So a new leader has nothing to list first, and one that
+// may not read what it needs never becomes ready, nor leads.
+func fillCaches(ctx context.Context, informers cache.Informers, c Config) error {
+	objects := []client.Object{&corev1.Secret{}}
+	if c.issuerNamespace() != "" { // else no Namespace is read
+		namespaces := &metav1.PartialObjectMetadata{}
+		namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		objects = append(objects, namespaces)
+	}
+	for _, object := range objects {
+		if _, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("making the cache of %T: %w", object, err)
+		}
+	}
+	return nil
 }
 
 func metricsOptions(c Config) metricsserver.Options {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package ha_test runs two of the operator's real binary, and takes the leader away: in good order, by
-// force, and by cutting it off from the API server.
+// force, and by cutting it off from the API server. And it looks at what one does that waits.
 package ha_test
 
 import (
@@ -29,7 +29,7 @@ func TestHA(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	cluster = operator.StartCluster(ctx)
+	cluster = operator.StartCluster(ctx, operator.Audited)
 	var err error
 	sim, err = stssim.Start(stssim.Options{})
 	Expect(err).NotTo(HaveOccurred())

@@ -240,7 +240,7 @@ func shutFor(f throttle.Failure[string], attempts int) time.Duration {
 	return throttle.New[string](throttle.Limits{}, clocktesting.NewFakePassiveClock(now)).Remember(throttle.Request{}, f).Until.Sub(now)
 }
 
-var firstDuration = regexp.MustCompile(`[0-9]+ (s|min|h)`)
+var firstDuration = regexp.MustCompile(`[0-9]+ (ms|s|min|h)`)
 
 // duration reads a duration as the pages write it, such as "5 min".
 func duration(t *testing.T, text string) time.Duration {
@@ -250,6 +250,21 @@ func duration(t *testing.T, text string) time.Duration {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// The leader writes its lease as often as the flag says.
+func TestTheLeaseIsWrittenAsOftenAsIsSaid(t *testing.T) {
+	period := operatorFlags(t).Lookup("leader-elect-retry-period")
+	for _, row := range rows(userPage(t, operationsPage).section(t, "What it reads and writes")) {
+		if !strings.HasPrefix(row[0], "Lease ") {
+			continue
+		}
+		if said := duration(t, firstDuration.FindString(row[3])).String(); said != period.DefValue {
+			t.Errorf("the page says that the lease is written each %s, and --%s is %s", said, period.Name, period.DefValue)
+		}
+		return
+	}
+	t.Error("the table has no Lease")
 }
 
 func TestTheTableOfAGateIsComplete(t *testing.T) {

@@ -119,6 +119,7 @@ func observers(ctx context.Context, r *controller.Reconciler, perObject int) []p
 	return []prometheus.Collector{
 		metrics.Reuses(r.Shelf.Hits),
 		metrics.Results(r.Results.Counts),
+		metrics.Failing(r.Failing),
 		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(r.IssuerUse(ctx)) }),
 		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(r.TokenStates()) }),
 		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests(r.Overdue()) }),

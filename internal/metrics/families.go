@@ -56,7 +56,7 @@ type Label struct {
 // Families returns every family of this package in the order of their names.
 func Families() []Family {
 	return []Family{
-		clusterIssuerUse(), resultCount(), flightCount(), issuerUse(), omittedCount(), nextAttempt(), overdueCount(), overdueAge(), refreshResults(),
+		clusterIssuerUse(), failingCount(), resultCount(), flightCount(), issuerUse(), omittedCount(), nextAttempt(), overdueCount(), overdueAge(), refreshResults(),
 		stallCount(), hostDuration(), requestDuration(), requestCount(), gateOpening(), gateCount(), expiry(), reuseCount(), tokenCount(),
 	}
 }

@@ -38,6 +38,7 @@ func everything(t *testing.T) *prometheus.Registry {
 		metrics.Reuses(func() uint64 { return 0 }),
 		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates{} }),
 		metrics.Results(func() map[string]uint64 { return nil }),
+		metrics.Failing(func() map[string]int { return nil }),
 		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests{} }),
 		metrics.PerRequest(func() ([]metrics.Instants, int) {
 			return []metrics.Instants{{Namespace: "contoso", Name: "contoso", ExpiresAt: start(), NextAttempt: start()}}, 0

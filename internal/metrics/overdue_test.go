@@ -93,6 +93,22 @@ func TestAResultThatNobodyKnowsIsAnUnknownError(t *testing.T) {
 	}
 }
 
+func TestFailingRequestsAreCountedWhenSomebodyAsks(t *testing.T) {
+	var counts map[string]int
+	collector := metrics.Failing(func() map[string]int { return counts })
+	none := len(samples(t, collector, "tokenrequest_failing_requests InvalidClient", "tokenrequest_failing_requests CredentialNotFound"))
+	counts = map[string]int{"CredentialNotFound": 2, "UnknownError": 1, "hunter2": 3}
+	got := samples(t, collector)
+	for reason, want := range map[string]float64{"CredentialNotFound": 2, "UnknownError": 4, "InvalidClient": 0} {
+		if got["tokenrequest_failing_requests "+reason] != want {
+			t.Errorf("%s = %v, want %v", reason, got["tokenrequest_failing_requests "+reason], want)
+		}
+	}
+	if _, there := got["tokenrequest_failing_requests TokenIssued"]; there || len(got) != none {
+		t.Errorf("there are the series %v, want the %d of before", got, none)
+	}
+}
+
 // A tenant can make up as many hosts as they like.
 func TestHostsAreBounded(t *testing.T) {
 	clk := clocktesting.NewFakeClock(start())

@@ -11,18 +11,39 @@ import (
 )
 
 // reasonLabel has for values what the condition Issued may show at the end of an attempt: that a token
-// was issued, what a token service said, and what keeps the operator from asking one.
+// was issued, or why none was.
 func reasonLabel() Label {
-	values := []string{stsv1alpha1.ReasonTokenIssued}
+	return Label{Name: "reason", Values: append([]string{stsv1alpha1.ReasonTokenIssued}, failureReasons()...)}
+}
+
+// failureReasons are what a token service said, and what keeps the operator from asking one.
+func failureReasons() []string {
+	var values []string
 	for _, reason := range oautherr.Reasons() {
 		values = append(values, string(reason))
 	}
-	return Label{Name: "reason", Values: append(values,
+	return append(values,
 		stsv1alpha1.ReasonIssuerNotReady, stsv1alpha1.ReasonIssuerNotAllowed,
 		stsv1alpha1.ReasonCredentialNotFound, stsv1alpha1.ReasonCredentialInvalid, stsv1alpha1.ReasonCredentialNotAllowed, stsv1alpha1.ReasonCredentialRequired,
 		stsv1alpha1.ReasonInvalidClaims, stsv1alpha1.ReasonAssertionExpired, stsv1alpha1.ReasonRefreshTokenLost, stsv1alpha1.ReasonSubjectMismatch,
 		stsv1alpha1.ReasonSecretConflict, stsv1alpha1.ReasonSecretInvalid, stsv1alpha1.ReasonTemplateInvalid, stsv1alpha1.ReasonTemplateFailed,
-	)}
+	)
+}
+
+// byReason are the counts by each of the reasons known. Those by another count as UnknownError, so that no
+// text makes a series.
+func byReason[N int | uint64](known []string, counts map[string]N) map[string]N {
+	all := map[string]N{}
+	for _, reason := range known {
+		all[reason] = 0
+	}
+	for reason, count := range counts {
+		if _, there := all[reason]; !there {
+			reason = string(oautherr.ReasonUnknownError)
+		}
+		all[reason] += count
+	}
+	return all
 }
 
 func refreshResults() Family {
@@ -51,17 +72,7 @@ func (c resultCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.de
 
 // Collect implements prometheus.Collector.
 func (c resultCollector) Collect(samples chan<- prometheus.Metric) {
-	known := map[string]uint64{}
-	for _, reason := range reasonLabel().Values {
-		known[reason] = 0
-	}
-	for reason, count := range c.counts() {
-		if _, there := known[reason]; !there {
-			reason = string(oautherr.ReasonUnknownError)
-		}
-		known[reason] += count
-	}
-	for reason, count := range known {
+	for reason, count := range byReason(reasonLabel().Values, c.counts()) {
 		samples <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(count), reason)
 	}
 }

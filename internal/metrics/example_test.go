@@ -38,6 +38,7 @@ func ExampleInstrument() {
 	}
 	// Output:
 	// tokenrequest_sts_host_request_duration_seconds login.example 0.3
+	// tokenrequest_sts_host_requests_total login.example Answered 1
 	// tokenrequest_sts_request_duration_seconds token 0.3
 	// tokenrequest_sts_requests_total token Success 1
 }

@@ -57,7 +57,7 @@ type Label struct {
 func Families() []Family {
 	return []Family{
 		clusterIssuerUse(), failingCount(), resultCount(), flightCount(), issuerUse(), omittedCount(), nextAttempt(), overdueCount(), overdueAge(), refreshResults(),
-		stallCount(), hostDuration(), requestDuration(), requestCount(), gateOpening(), gateCount(), expiry(), reuseCount(), tokenCount(),
+		stallCount(), hostDuration(), hostRequests(), requestDuration(), requestCount(), gateOpening(), gateCount(), expiry(), reuseCount(), tokenCount(),
 	}
 }
 

@@ -35,7 +35,7 @@ func Instrument(s sts.Service, r prometheus.Registerer, clk clock.PassiveClock) 
 			i.requests.WithLabelValues(operation, outcome)
 		}
 	}
-	r.MustRegister(i.requests, i.duration, i.hosts.duration)
+	r.MustRegister(i.requests, i.duration, i.hosts.duration, i.hosts.requests)
 	return i
 }
 
@@ -53,9 +53,7 @@ func (i instrumented) Token(ctx context.Context, r sts.Request) (*sts.Token, *oa
 	began := i.clock.Now()
 	t, err := i.Service.Token(ctx, r)
 	i.observe(token, began, err)
-	if err == nil || !err.Canceled() {
-		i.hosts.observe(r.Endpoint, i.clock.Since(began).Seconds(), err == nil)
-	}
+	i.hosts.observe(r.Endpoint, i.clock.Since(began).Seconds(), err)
 	return t, err
 }
 
@@ -64,6 +62,7 @@ func (i instrumented) Authorize(ctx context.Context, r sts.Request) (*sts.Device
 	began := i.clock.Now()
 	d, err := i.Service.Authorize(ctx, r)
 	i.observe(deviceAuthorization, began, err)
+	i.hosts.observeOther(r.Endpoint, err)
 	return d, err
 }
 
@@ -76,6 +75,7 @@ func (i instrumented) Discover(ctx context.Context, authority string, t sts.Tran
 	began := i.clock.Now()
 	m, err := i.Service.Discover(ctx, authority, t)
 	i.observe(discovery, began, err)
+	i.hosts.observeOther(authority, err)
 	return m, err
 }
 

@@ -14,8 +14,8 @@ import (
 const metricsIntroduction = `# Metrics
 
 What the operator measures itself. The replica that leads serves it, beside the metrics of controller-runtime. Labels
-have no other values than those that stand here. Those that name a TokenRequest or a host are bounded in number, and none names a
-client, a scope or an account. A series that isn't said to be absent at times is there from the start. [Conditions](conditions.md) explains the reasons among the outcomes.
+have no other values than those that stand here. Those that name a TokenRequest, its namespace or a host are bounded in number, and none
+names a client, a scope or an account. A series that isn't said to be absent at times is there from the start. [Conditions](conditions.md) explains the reasons among the outcomes.
 `
 
 // metricsReference renders a section per family, so that each has an address.

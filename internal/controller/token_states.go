@@ -4,6 +4,9 @@
 package controller
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,15 +21,55 @@ type TokenStates struct {
 	Valid, Expiring, Expired, Missing, Suspended int
 }
 
-// TokenStates counts the requests in the cache, by the clock and not by when somebody looked last: a
-// token expires also while nobody reconciles.
-func (r *Reconciler) TokenStates() TokenStates {
-	var states TokenStates
+// TokenStates counts the requests in the cache by their namespace, by the clock and not by when somebody
+// looked last: a token expires also while nobody reconciles. So many namespaces at most are named, those
+// whose eldest requests are the eldest; the requests of all others are counted together.
+func (r *Reconciler) TokenStates(most int) (named map[string]TokenStates, others TokenStates) {
+	all := map[string]*tenancy{}
 	now := r.Clock.Now()
 	for request := range r.Requests {
-		states.add(request, now)
+		if all[request.Namespace] == nil {
+			all[request.Namespace] = &tenancy{namespace: request.Namespace, since: request.CreationTimestamp.Time}
+		}
+		all[request.Namespace].add(request, now)
 	}
-	return states
+	named = map[string]TokenStates{}
+	for i, t := range slices.SortedFunc(maps.Values(all), elder) {
+		if i < most {
+			named[t.namespace] = t.states
+		} else {
+			others.join(t.states)
+		}
+	}
+	return named, others
+}
+
+// tenancy is what one namespace has.
+type tenancy struct {
+	namespace string
+	since     time.Time
+	states    TokenStates
+}
+
+func (t *tenancy) add(request *stsv1alpha1.TokenRequest, now time.Time) {
+	t.states.add(request, now)
+	if created := request.CreationTimestamp.Time; created.Before(t.since) {
+		t.since = created
+	}
+}
+
+// elder orders namespaces so that whoever makes many new ones pushes nobody else's out, whatever their
+// names, and each scrape and each leader finds the same.
+func elder(a, b *tenancy) int {
+	return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.namespace, b.namespace))
+}
+
+func (s *TokenStates) join(more TokenStates) {
+	s.Valid += more.Valid
+	s.Expiring += more.Expiring
+	s.Expired += more.Expired
+	s.Missing += more.Missing
+	s.Suspended += more.Suspended
 }
 
 // add counts a request, unless it is being deleted.

@@ -4,11 +4,14 @@
 package controller
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 )
@@ -59,5 +62,37 @@ func TestTokenStatesGoByTheClock(t *testing.T) {
 	got.add(&stsv1alpha1.TokenRequest{}, noon)
 	if diff := cmp.Diff(TokenStates{Missing: 1}, got); diff != "" {
 		t.Errorf("a request that nobody has looked at (-want +got):\n%s", diff)
+	}
+}
+
+func TestNewNamespacesPushNoOtherOutOfTheTokenStates(t *testing.T) {
+	in := func(namespace string, after time.Duration) *stsv1alpha1.TokenRequest {
+		return &stsv1alpha1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, CreationTimestamp: metav1.Time{Time: noon.Add(after)}}}
+	}
+	all := []*stsv1alpha1.TokenRequest{in("shop", time.Hour), in("shop", 0), in("payments", 0), in("bank", time.Minute), in("bank", 2*time.Hour)}
+	for i := range 100 {
+		all = append(all, in(fmt.Sprintf("a-%d", i), time.Hour))
+	}
+	for _, c := range []struct {
+		most   int
+		named  map[string]TokenStates
+		others TokenStates
+	}{
+		{0, map[string]TokenStates{}, TokenStates{Missing: 105}},
+		{1, map[string]TokenStates{"payments": {Missing: 1}}, TokenStates{Missing: 104}},
+		{2, map[string]TokenStates{"payments": {Missing: 1}, "shop": {Missing: 2}}, TokenStates{Missing: 102}},
+		{3, map[string]TokenStates{"payments": {Missing: 1}, "shop": {Missing: 2}, "bank": {Missing: 2}}, TokenStates{Missing: 100}},
+	} {
+		for _, order := range []string{"as it is", "turned round"} {
+			r := &Reconciler{Requests: slices.Values(all), Clock: clocktesting.NewFakePassiveClock(noon)}
+			named, others := r.TokenStates(c.most)
+			if diff := cmp.Diff(c.named, named) + cmp.Diff(c.others, others); diff != "" {
+				t.Errorf("at most %d namespaces, the cache %s (-want +got):\n%s", c.most, order, diff)
+			}
+			slices.Reverse(all)
+		}
+	}
+	if named, others := (&Reconciler{Requests: slices.Values(all), Clock: clocktesting.NewFakePassiveClock(noon)}).TokenStates(500); len(named) != 103 || others != (TokenStates{}) {
+		t.Errorf("%d namespaces are named and the others have %v, want 103 and none", len(named), others)
 	}
 }

@@ -121,7 +121,14 @@ func observers(ctx context.Context, r *controller.Reconciler, perObject int) []p
 		metrics.Results(r.Results.Counts),
 		metrics.Failing(r.Failing),
 		metrics.Issuers(func() metrics.IssuerUse { return metrics.IssuerUse(r.IssuerUse(ctx)) }),
-		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates(r.TokenStates()) }),
+		metrics.Tokens(func(most int) (map[string]metrics.TokenStates, metrics.TokenStates) {
+			counts, others := r.TokenStates(most)
+			named := make(map[string]metrics.TokenStates, len(counts))
+			for namespace, states := range counts {
+				named[namespace] = metrics.TokenStates(states)
+			}
+			return named, metrics.TokenStates(others)
+		}),
 		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests(r.Overdue()) }),
 		metrics.PerRequest(func() ([]metrics.Instants, int) {
 			shown, omitted := r.Instants(perObject)

@@ -6,11 +6,12 @@
 // somebody asks. Nothing else in the operator knows of metrics.
 //
 // What is counted or timed by a closed set of values is there from the start, so
-// that a rate doesn't miss the first event. Whoever may create a TokenRequest or
-// an issuer chooses names and hosts, and could make as many series as they like:
-// labels that name those are bounded in number, by a flag or by a constant. The
-// names of ClusterTokenIssuers aren't: administrators choose them, and there are
-// as many as are kept. No label names a client, a scope or an account.
+// that a rate doesn't miss the first event. Whoever may create a TokenRequest, an
+// issuer or a namespace chooses names and hosts, and could make as many series as
+// they like: labels that name those are bounded in number, by a flag or by a
+// constant. The names of ClusterTokenIssuers aren't: administrators choose them,
+// and there are as many as are kept. No label names a client, a scope or an
+// account.
 package metrics
 
 import (

@@ -36,7 +36,7 @@ func everything(t *testing.T) *prometheus.Registry {
 		metrics.Gates(gates.List),
 		metrics.Flights(func() flight.Stats { return flight.Stats{} }),
 		metrics.Reuses(func() uint64 { return 0 }),
-		metrics.Tokens(func() metrics.TokenStates { return metrics.TokenStates{} }),
+		metrics.Tokens(func(int) (map[string]metrics.TokenStates, metrics.TokenStates) { return nil, metrics.TokenStates{} }),
 		metrics.Results(func() map[string]uint64 { return nil }),
 		metrics.Failing(func() map[string]int { return nil }),
 		metrics.Overdue(func() metrics.OverdueRequests { return metrics.OverdueRequests{} }),

@@ -60,6 +60,33 @@ func TestChartInstallsIntoAnyNamespace(t *testing.T) {
 	}
 }
 
+// What the Prometheus operator reads is off in the chart, and is else what config/monitoring has: the template of the
+// ServiceMonitor is written by hand.
+func TestChartIsMonitoredAsKustomizeIs(t *testing.T) {
+	want := objects(t, kustomize(t, "monitoring"))
+	got := objects(t, render(t, namespace, `monitoring.serviceMonitor.enabled=true`))
+	monitor := "ServiceMonitor " + namespace + "/tokenrequest-operator"
+	if got[monitor] == nil {
+		t.Fatalf("the chart has no %s", monitor)
+	}
+	// The chart's own: its release, and how often.
+	selector := []string{"spec", "selector", "matchLabels", "app.kubernetes.io/instance"}
+	if release, _, _ := unstructured.NestedString(got[monitor].Object, selector...); release != "tokenrequest" {
+		t.Errorf("the ServiceMonitor selects the release %q", release)
+	}
+	unstructured.RemoveNestedField(got[monitor].Object, selector...)
+	endpoints, _, _ := unstructured.NestedSlice(got[monitor].Object, "spec", "endpoints")
+	for i := range endpoints {
+		delete(endpoints[i].(map[string]any), "interval")
+	}
+	if err := unstructured.SetNestedSlice(got[monitor].Object, endpoints, "spec", "endpoints"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[monitor], got[monitor]); diff != "" {
+		t.Errorf("(-kustomize +helm):\n%s", diff)
+	}
+}
+
 func TestChartServesSeveralNamespaces(t *testing.T) {
 	all := objects(t, render(t, namespace, `watchNamespaces=["payments","shop"]`))
 	for _, served := range []string{"payments", "shop"} {

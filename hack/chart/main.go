@@ -36,6 +36,7 @@ func run() error {
 		{"config/default", func(o object) bool { return o.Kind != "Namespace" }},
 		{"config/namespaced", func(o object) bool { return o.Metadata.Namespace == servedNamespace }},
 		{"config/network-policy/egress", func(object) bool { return true }},
+		{"config/monitoring", func(o object) bool { return o.Kind == "PrometheusRule" }},
 	} {
 		built, err := exec.Command("bin/kustomize", "build", source.kustomization).Output()
 		if err != nil {

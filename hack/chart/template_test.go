@@ -20,6 +20,7 @@ func TestTemplate(t *testing.T) {
 		"a served namespace":             {manifest("Role", "any", servedNamespace, ""), "namespaced.yaml", "  namespace: {{ . | quote }}\n"},
 		"a condition of the kind":        {manifest("Service", "any", "", ""), "metrics.yaml", "{{- if $.Values.monitoring.enabled }}\n"},
 		"a condition of one object":      {manifest("ClusterRole", "tokenrequest-operator", "", ""), "rbac.yaml", "{{- if not $.Values.watchNamespaces }}\n"},
+		"a condition of two values":      {manifest("PrometheusRule", "other", "", ""), "prometheusrule.yaml", "{{- if and $.Values.monitoring.enabled $.Values.monitoring.prometheusRule.enabled }}\n"},
 		"what would be taken for Helm's": {manifest("Role", "any", "", "x: '{{ .AccessToken }}'\n"), "rbac.yaml", `x: '{{ "{{" }} .AccessToken }}'`},
 	} {
 		t.Run(name, func(t *testing.T) {

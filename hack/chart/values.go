@@ -20,6 +20,7 @@ var places = map[string]place{
 	"PodDisruptionBudget":              {"poddisruptionbudget.yaml", "$.Values.podDisruptionBudget.enabled"},
 	"Service":                          {"metrics.yaml", "$.Values.monitoring.enabled"},
 	"NetworkPolicy":                    {"networkpolicies.yaml", "$.Values.networkPolicy.enabled"},
+	"PrometheusRule":                   {"prometheusrule.yaml", "and $.Values.monitoring.enabled $.Values.monitoring.prometheusRule.enabled"},
 }
 
 // conditions of single objects stand in place of their kind's. An operator of single namespaces has its
@@ -43,6 +44,9 @@ var values = map[string][]value{
 	},
 	"PodDisruptionBudget tokenrequest-operator": {
 		{"maxUnavailable: 1\n", "maxUnavailable: {{ $.Values.podDisruptionBudget.maxUnavailable }}\n"},
+	},
+	"PrometheusRule tokenrequest-operator": {
+		{"  name: tokenrequest-operator\n", "    {{- with $.Values.monitoring.prometheusRule.labels }}\n    {{- toYaml . | nindent 4 }}\n    {{- end }}\n  name: tokenrequest-operator\n"},
 	},
 	"NetworkPolicy tokenrequest-operator-egress": {
 		{"    - port: 443\n      protocol: TCP\n    - port: 6443\n      protocol: TCP\n",

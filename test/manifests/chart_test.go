@@ -47,27 +47,32 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 
 // The policies and bindings name the operator's account with its namespace.
 func TestChartInstallsIntoAnyNamespace(t *testing.T) {
-	elsewhere := render(t, "elsewhere", `watchNamespaces=["payments"]`, "networkPolicy.egress.enabled=true")
+	values := []string{`watchNamespaces=["payments"]`, "networkPolicy.egress.enabled=true", "monitoring.prometheusRule.enabled=true", "monitoring.serviceMonitor.enabled=true"}
+	elsewhere := render(t, "elsewhere", values...)
 	for line := range strings.Lines(string(elsewhere)) {
 		// What is a description of the API tells of the usual namespace.
 		if strings.Contains(line, namespace) {
 			t.Errorf("in another namespace there is still %s", line)
 		}
 	}
-	moved := strings.ReplaceAll(string(render(t, namespace, `watchNamespaces=["payments"]`, "networkPolicy.egress.enabled=true")), namespace, "elsewhere")
+	moved := strings.ReplaceAll(string(render(t, namespace, values...)), namespace, "elsewhere")
 	if diff := cmp.Diff(objects(t, []byte(moved)), objects(t, elsewhere)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// What the Prometheus operator reads is off in the chart, and is else what config/monitoring has: the template of the
-// ServiceMonitor is written by hand.
+// What the Prometheus operator reads is off in the chart, and is else what config/monitoring has: Helm must not take
+// Prometheus' templates for its own, and the template of the ServiceMonitor is written by hand.
 func TestChartIsMonitoredAsKustomizeIs(t *testing.T) {
 	want := objects(t, kustomize(t, "monitoring"))
-	got := objects(t, render(t, namespace, `monitoring.serviceMonitor.enabled=true`))
+	got := objects(t, render(t, namespace, `monitoring.serviceMonitor.enabled=true`, `monitoring.prometheusRule.enabled=true`))
+	rules := "PrometheusRule " + namespace + "/tokenrequest-operator"
 	monitor := "ServiceMonitor " + namespace + "/tokenrequest-operator"
-	if got[monitor] == nil {
-		t.Fatalf("the chart has no %s", monitor)
+	if got[rules] == nil || got[monitor] == nil {
+		t.Fatalf("the chart has no %s, or no %s", rules, monitor)
+	}
+	if diff := cmp.Diff(want[rules], got[rules]); diff != "" {
+		t.Errorf("(-kustomize +helm):\n%s", diff)
 	}
 	// The chart's own: its release, and how often.
 	selector := []string{"spec", "selector", "matchLabels", "app.kubernetes.io/instance"}

@@ -41,6 +41,7 @@ func TestValuesTakeEffect(t *testing.T) {
 		`networkPolicy.egress={"enabled":true,"ports":[8443]}`:                    {"NetworkPolicy " + namespace + name + "-egress", "port: 8443"},
 		`monitoring.serviceMonitor={"enabled":true,"interval":"15s"}`:             {"ServiceMonitor " + namespace + name, "interval: 15s"},
 		`monitoring.serviceMonitor={"enabled":true,"labels":{"release":"stack"}}`: {"ServiceMonitor " + namespace + name, "release: stack"},
+		`monitoring.prometheusRule={"enabled":true,"labels":{"release":"stack"}}`: {"PrometheusRule " + namespace + name, "release: stack"},
 	} {
 		t.Run(value, func(t *testing.T) {
 			object := objects(t, render(t, namespace, value))[test.object]
@@ -123,6 +124,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		`networkPolicy.egress.ports=[70000]`:                   "at '/networkPolicy/egress/ports/0': maximum: got 70,000, want 65,535",
 		`crds.keep="yes"`:                                      "at '/crds/keep': got string, want boolean",
 		`monitoring.serviceMonitor.interval="often"`:           "at '/monitoring/serviceMonitor/interval'",
+		`monitoring.prometheusRule.interval="30s"`:             "at '/monitoring/prometheusRule': additional properties 'interval' not allowed",
+		`monitoring.prometheusRule.enabled="yes"`:              "at '/monitoring/prometheusRule/enabled': got string, want boolean",
 		`affinity={"podAntiAfinity":{}}`:                       "at '/affinity': additional properties 'podAntiAfinity' not allowed",
 		`admissionPolicies.audiences=["https://example.com"]`:  "at '/admissionPolicies/audiences': got array, want object",
 		`resources={"requests":{"cpu":null},"memory":"256Mi"}`: "at '/resources': additional properties 'memory' not allowed",

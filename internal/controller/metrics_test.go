@@ -26,6 +26,7 @@ var _ = Describe("What the operator measures", func() {
 		timed       = `tokenrequest_sts_request_duration_seconds_count{operation="token"}`
 		gates       = `tokenrequest_throttle_gates{kind="Rate"}`
 		opening     = `tokenrequest_throttle_gate_opens_timestamp_seconds{kind="Rate"}`
+		failing     = `tokenrequest_failing_requests{reason="Throttled"}`
 		running     = `tokenrequest_flights{state="running"}`
 		queued      = `tokenrequest_flights{state="queued"}`
 	)
@@ -58,6 +59,7 @@ var _ = Describe("What the operator measures", func() {
 		Expect(now[throttled]).To(BeNumerically(">", before[throttled]))
 		Expect(now[gates]).To(BeNumerically(">=", 1))
 		Expect(now[opening]).To(BeNumerically(">", time.Now().Unix()))
+		Eventually(func(g Gomega) { g.Expect(samples(g)[failing]).To(BeNumerically(">=", 1)) }).Should(Succeed())
 
 		for _, canary := range sim.Canaries() {
 			// The text is not printed on failure: a test must not leak what it guards.

@@ -5,7 +5,9 @@ package docs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +25,7 @@ func TestInACluster(t *testing.T) {
 	for _, path := range pagesWithCommands {
 		t.Run("the commands of "+path+" do what it says", func(t *testing.T) { w.testCommands(t, userPage(t, path)) })
 	}
+	t.Run("an upgrade keeps the flags of the kustomization in "+operationsPage, w.testOwnFlags)
 	t.Run("the README's requests come to tokens", func(t *testing.T) {
 		w.run(t, "wait", "-n", "payments", "--for=condition=Ready", "tokreq", "graph", "orders", "--timeout=60s")
 	})
@@ -38,7 +41,11 @@ func TestInACluster(t *testing.T) {
 const preamble = `set -euo pipefail
 trap 'echo "$at: $BASH_COMMAND" >&2' ERR
 KEYCLOAK_SECRET=of-orders
-make() { :; }
+make() {
+  case "$*" in
+  "deploy INSTALL="*) command kubectl kustomize "${2#INSTALL=}" | command kubectl apply --server-side -f - ;;
+  esac
+}
 docker() { :; }
 helm() { :; }
 curl() { :; }
@@ -65,7 +72,7 @@ func (w *world) testCommands(t *testing.T, p page) {
 	script := preamble
 	for _, b := range p.blocks {
 		if name, named := fileName(b); named {
-			writeFile(t, filepath.Join(folder, name), b.text)
+			saveExample(t, folder, name, b.text)
 		}
 		if b.language == "sh" {
 			script += fmt.Sprintf("at=%s:%d\n%s", b.page, b.number, b.text)
@@ -79,7 +86,24 @@ func (w *world) testCommands(t *testing.T, p page) {
 	t.Log(output(t, bash))
 }
 
-var nameOfExample = regexp.MustCompile(`^# ([a-z.-]+\.yaml)\n`)
+// saveExample saves a file as a page has it, beside this repository's folder config.
+func saveExample(t *testing.T, folder, name, text string) {
+	t.Helper()
+	config, err := filepath.Abs(filepath.Join(root, "config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(config, filepath.Join(folder, "config")); err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, text)
+}
+
+var nameOfExample = regexp.MustCompile(`^# ([a-z./-]+\.yaml)\n`)
 
 // fileName is the name that an example is to be saved as.
 func fileName(b block) (string, bool) {
@@ -87,6 +111,45 @@ func fileName(b block) (string, bool) {
 		return match[1], true
 	}
 	return "", false
+}
+
+const ownKustomization = "production/kustomization.yaml"
+
+var flagOfPatch = regexp.MustCompile(`value: (--\S+)`)
+
+// testOwnFlags looks for the flags of the page's kustomization where its commands have left them, and once
+// more after an upgrade to another image, which is the same again.
+func (w *world) testOwnFlags(t *testing.T) {
+	folder := t.TempDir()
+	var flags []string
+	for _, b := range userPage(t, operationsPage).blocks {
+		if name, _ := fileName(b); name == ownKustomization {
+			saveExample(t, folder, name, b.text)
+			for _, match := range flagOfPatch.FindAllStringSubmatch(b.text, -1) {
+				flags = append(flags, match[1])
+			}
+		}
+	}
+	if len(flags) == 0 {
+		t.Fatalf("%s has no flags in a %s", operationsPage, ownKustomization)
+	}
+	expect := func(after string) {
+		args := strings.Fields(w.run(t, "get", "-n", "tokenrequest-system", "deployment", "tokenrequest-operator", "-o", "jsonpath={.spec.template.spec.containers[0].args[*]}"))
+		for _, f := range flags {
+			if !slices.Contains(args, f) {
+				t.Errorf("after %s the operator is started with %q, which lacks %s", after, args, f)
+			}
+		}
+	}
+	expect("the page's commands")
+	upgrade := w.command(t, "apply", "--server-side", "-f", "-")
+	manifests := output(t, exec.CommandContext(t.Context(), w.kubectl, "kustomize", filepath.Join(folder, filepath.Dir(ownKustomization))))
+	upgrade.Stdin = strings.NewReader(strings.ReplaceAll(manifests, "image: tokenrequest-operator:latest", "image: tokenrequest-operator:next"))
+	output(t, upgrade)
+	if image := w.run(t, "get", "-n", "tokenrequest-system", "deployment", "tokenrequest-operator", "-o", "jsonpath={.spec.template.spec.containers[0].image}"); image != "tokenrequest-operator:next" {
+		t.Errorf("the upgrade left the image %s", image)
+	}
+	expect("an upgrade")
 }
 
 // testRefusal compares the message that the README shows with the one that the operator gives, but for

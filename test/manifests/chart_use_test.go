@@ -5,6 +5,7 @@ package manifests
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,4 +45,22 @@ func TestChartIsAPartOfAnotherUnderACondition(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever has begun with make install goes on as the README says.
+func TestChartInstallsBesideTheCRDsOfMakeInstall(t *testing.T) {
+	in := start(t)
+	in.apply(t, "../../config/crd")
+	in.kubectl(t, nil, "wait", "--for=condition=Established", "crd", "--all")
+	install := []string{"install", "tokenrequest-operator", chart, "--kubeconfig", in.kubeconfig, "--namespace", namespace, "--create-namespace"}
+	said, err := exec.CommandContext(t.Context(), "../../bin/helm", install...).CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "invalid ownership metadata") {
+		t.Errorf("Helm takes CRDs that aren't its own (%v):\n%s", err, said)
+	}
+	run(t, nil, "../../bin/helm", append(install, "--set", "crds.enabled=false")...)
+	if got := *deployed(t, in.Client).Spec.Replicas; got != 2 {
+		t.Errorf("the Deployment has %d replicas", got)
+	}
+	run(t, nil, "../../bin/helm", "uninstall", "tokenrequest-operator", "--kubeconfig", in.kubeconfig, "--namespace", namespace)
+	run(t, nil, "../../bin/helm", append(install, "--take-ownership")...)
 }

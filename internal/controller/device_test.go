@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/stssim"
@@ -62,6 +63,56 @@ var _ = Describe("A sign-in with a device code", func() {
 		answer()
 		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
 		awaitReady(now)
+	})
+
+	It("is asked for once more by annotation where the STS gave no refresh token, and the code stays", func(ctx SpecContext) {
+		register(time.Minute)
+		t.rule(0, stssim.Action{Drop: []string{"refresh_token"}})
+		now := create(ctx, t.request("chat", signIn))
+		first := invited(now, "")
+		Expect(sim.ApproveDevice(first, adele)).To(Succeed())
+		awaitReady(now)
+		askFor(ctx, t.request("chat"), "once more")
+		second := invited(now, first)
+		Consistently(func(g Gomega) { g.Expect(now(g).Status.DeviceAuthorization).To(HaveField("UserCode", second)) }, inSync).Should(Succeed())
+		Expect(sim.ApproveDevice(second, adele)).To(Succeed())
+		awaitReady(now)
+	})
+
+	It("at one issuer brings no refresh token to another", func(ctx SpecContext) {
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
+		awaitReady(now)
+		elsewhere := newTenant(ctx).directory
+		Expect(sim.PutClient(stssim.Client{Tenant: elsewhere, ID: t.clientID, Public: true, DeviceInterval: stssim.Duration(time.Second)})).To(Succeed())
+		edit(ctx, t.request("chat"), func(r *stsv1alpha1.TokenRequest) {
+			r.Spec.Issuer.Authority = stsv1alpha1.HTTPSURL(sim.PlainIssuer(elsewhere))
+		})
+		Expect(sim.ApproveDevice(invited(now, code), adele)).To(Succeed())
+		awaitReady(now)
+		for _, call := range t.calls() {
+			Expect(call.GrantType).NotTo(Equal("refresh_token"))
+		}
+	})
+
+	It("whose refresh token was lost in a crash says so at once", func(ctx SpecContext) {
+		register(time.Minute)
+		now := create(ctx, t.request("chat", signIn))
+		code := invited(now, "")
+		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
+		awaitReady(now)
+		store := secretOf(ctx, Default, t.namespace, "chat-refresh")
+		before := store.DeepCopy()
+		store.Data["spending"] = []byte("true")
+		Expect(api.Patch(ctx, store, client.MergeFrom(before))).To(Succeed())
+		sim.RevokeRefreshTokens(t.directory, t.clientID)
+		askFor(ctx, t.request("chat"), "after the crash")
+		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Issued")).To(Equal("False/RefreshTokenLost")) }).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(eventsOf(ctx, g, t.request("chat"))).To(And(ContainElement("Warning/RefreshTokenLost"), Not(ContainElement("Warning/InvalidGrant"))))
+		}).Should(Succeed())
 	})
 
 	It("is asked for in conditions, an event and a column, polled for at its interval, and brings a token that refreshes itself", func(ctx SpecContext) {

@@ -65,8 +65,12 @@ func (r *Reconciler) move(ctx context.Context, a *attempt) (outcome, error) {
 }
 
 // dropFormer deletes the Secret that this request wrote under the name it had before, now that the
-// new one holds a valid token. Only a Secret that is still this request's own goes.
+// new one holds a valid token. Only a Secret that is still this request's own goes, and not where its refresh token
+// is kept by now.
 func (r *Reconciler) dropFormer(ctx context.Context, a *attempt) error {
+	if a.chained() && a.formerSecret() == secret.StoreName(a.request) {
+		return nil
+	}
 	former, err := r.former(ctx, a)
 	if err != nil || former.State != secret.Ours {
 		return err

@@ -42,11 +42,11 @@ type repair struct {
 func NewRepairs() *Repairs { return &Repairs{made: map[types.UID]repair{}} }
 
 // hold says until when the next repair has to wait, and whether it has to.
-func (r *Repairs) hold(a *attempt) (time.Time, bool) {
+func (r *Repairs) hold(a *attempt, is repairing) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	made := r.of(a)
-	if !isRepair(a, made) || made.count < freeRepairs {
+	if !is(a, made) || made.count < freeRepairs {
 		return time.Time{}, false
 	}
 	delay := min(firstRepairDelay<<min(made.count-freeRepairs, 10), longestRepairDelay)
@@ -64,11 +64,11 @@ func (r *Repairs) of(a *attempt) repair {
 }
 
 // note counts a repair that was made.
-func (r *Repairs) note(a *attempt) {
+func (r *Repairs) note(a *attempt, is repairing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	made := r.of(a)
-	if !isRepair(a, made) {
+	if !is(a, made) {
 		return
 	}
 	for uid, old := range r.made {
@@ -79,17 +79,24 @@ func (r *Repairs) note(a *attempt) {
 	r.made[a.request.UID] = repair{secret: a.request.SecretName(), count: made.count + 1, last: a.now}
 }
 
-// isRepair tells the work that only somebody else's hand on the Secret causes from what is ours. That a Secret
-// is missing counts too once it was repaired: while a repair waits, the status knows of no token.
-func isRepair(a *attempt, made repair) bool {
+// repairing tells the work that only somebody else's hand on the Secret causes from what is ours.
+type repairing func(a *attempt, made repair) bool
+
+// isReissue says so of another token. That a Secret is missing counts too once it was repaired: while a repair
+// waits, the status knows of no token.
+func isReissue(a *attempt, made repair) bool {
 	switch a.decision.Why {
 	case schedule.WhySecretMissing:
 		return heldSecret(a.request) || made.count > 0
 	case schedule.WhySecretDrifted:
 		return true
-	case schedule.WhyNothing: // the form, labels and annotations alone: whoever edits the spec changes them too
-		return a.holding.Secret != nil && a.request.Status.ObservedGeneration == a.request.Generation
 	default:
 		return false
 	}
+}
+
+// isRedress says so of the form, labels and annotations of the token that is there, whether or not another is
+// due. Whoever edits the spec has them change too.
+func isRedress(a *attempt, _ repair) bool {
+	return a.holding.Secret != nil && a.request.Status.ObservedGeneration == a.request.Generation
 }

@@ -193,6 +193,9 @@ func (a *attempt) facts() schedule.Facts {
 	if last := a.request.Status.LastError; last != nil {
 		f.Owed = strings.HasPrefix(last.Attempted, a.asked())
 	}
+	if a.chained() && meta.IsStatusConditionTrue(a.request.Status.Conditions, stsv1alpha1.ConditionInteractionRequired) {
+		f.Owed = true // a sign-in is waited for, or wasn't the right one: that is no refusal of the STS's
+	}
 	// A status that somebody took the conditions from can't be kept as it is: the attempt is made.
 	told := meta.IsStatusConditionFalse(a.request.Status.Conditions, stsv1alpha1.ConditionIssued)
 	if next := a.request.Status.NextAttemptAt; next != nil && told && (a.failedBefore() || a.polling()) {

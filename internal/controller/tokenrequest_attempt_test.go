@@ -124,6 +124,11 @@ func TestAForcedRefreshIsForcedUntilItIsAcknowledged(t *testing.T) {
 		t.Fatal("a new annotation doesn't force")
 	}
 	a.request.Status = nextStatus(a, outcome{kind: issued, called: true})
+	if !a.facts().Forced {
+		t.Error("a token that waited in memory for ten minutes is taken for the new one that is wanted")
+	}
+	a.content.Record.IssuedAt = noon
+	a.request.Status = nextStatus(a, outcome{kind: issued, called: true})
 	if a.facts().Forced {
 		t.Error("a handled annotation forces again")
 	}
@@ -197,28 +202,28 @@ func TestRepairsAreImmediateAtFirstAndThenSpaced(t *testing.T) {
 		return a
 	}
 	for range freeRepairs {
-		if _, wait := repairs.hold(at(0)); wait {
+		if _, wait := repairs.hold(at(0), isReissue); wait {
 			t.Fatal("an early repair has to wait")
 		}
-		repairs.note(at(0))
+		repairs.note(at(0), isReissue)
 	}
-	until, wait := repairs.hold(at(time.Second))
+	until, wait := repairs.hold(at(time.Second), isReissue)
 	if !wait || !until.Equal(noon.Add(firstRepairDelay)) {
 		t.Errorf("the next waits until %s (%t), want %s", until, wait, noon.Add(firstRepairDelay))
 	}
-	if _, wait := repairs.hold(at(firstRepairDelay)); wait {
+	if _, wait := repairs.hold(at(firstRepairDelay), isReissue); wait {
 		t.Error("it still waits when its time has come")
 	}
-	repairs.note(at(firstRepairDelay))
-	if until, _ := repairs.hold(at(firstRepairDelay + time.Second)); until.Sub(noon) != 3*firstRepairDelay {
+	repairs.note(at(firstRepairDelay), isReissue)
+	if until, _ := repairs.hold(at(firstRepairDelay+time.Second), isReissue); until.Sub(noon) != 3*firstRepairDelay {
 		t.Errorf("the delay doesn't double: %s", until.Sub(noon))
 	}
-	if _, wait := repairs.hold(at(firstRepairDelay + repairMemory + time.Second)); wait {
+	if _, wait := repairs.hold(at(firstRepairDelay+repairMemory+time.Second), isReissue); wait {
 		t.Error("what happened long ago still counts")
 	}
 	other := at(time.Second)
 	other.request.UID = "another"
-	if _, wait := repairs.hold(other); wait {
+	if _, wait := repairs.hold(other, isReissue); wait {
 		t.Error("another object pays for it")
 	}
 }
@@ -230,40 +235,45 @@ func TestARepairWaitsThoughTheStatusKnowsOfNoToken(t *testing.T) {
 		return given(append(edits, func(a *attempt) { a.decision.Why = schedule.WhySecretMissing })...)
 	}
 	for range freeRepairs {
-		repairs.note(deleted(after(outcome{kind: issued})))
+		repairs.note(deleted(after(outcome{kind: issued})), isReissue)
 	}
-	if _, wait := repairs.hold(deleted(noToken)); !wait {
+	if _, wait := repairs.hold(deleted(noToken), isReissue); !wait {
 		t.Error("it is repaired at once")
 	}
-	repairs.note(deleted(noToken))
-	if until, _ := repairs.hold(deleted(noToken)); until.Sub(noon) != 2*firstRepairDelay {
+	repairs.note(deleted(noToken), isReissue)
+	if until, _ := repairs.hold(deleted(noToken), isReissue); until.Sub(noon) != 2*firstRepairDelay {
 		t.Errorf("the delay after the next is %s, want %s", until.Sub(noon), 2*firstRepairDelay)
 	}
 	renamed := deleted(noToken)
 	renamed.request.Spec.Secret = &stsv1alpha1.TokenSecret{Name: "elsewhere"}
-	if _, wait := repairs.hold(renamed); wait {
+	if _, wait := repairs.hold(renamed, isReissue); wait {
 		t.Error("the name after it pays for it")
 	}
 }
 
 func TestOrdinaryWorkIsNoRepair(t *testing.T) {
 	for _, a := range []*attempt{
-		given(func(a *attempt) {
-			a.decision.Why, a.request.Generation = schedule.WhyNothing, a.request.Status.ObservedGeneration+1
-		}),
 		given(noToken, func(a *attempt) { a.decision.Why = schedule.WhySecretMissing }),
 		given(func(a *attempt) { a.decision.Why = schedule.WhyNearExpiry }),
 		given(func(a *attempt) { a.decision.Why = schedule.WhySpecChanged }),
 	} {
-		if isRepair(a, repair{}) {
+		if isReissue(a, repair{}) {
 			t.Errorf("%s counts as a repair", a.decision.Why)
 		}
 	}
-	edited := given(func(a *attempt) {
-		a.decision.Why, a.request.Status.ObservedGeneration = schedule.WhyNothing, a.request.Generation
-	})
-	if !isRepair(edited, repair{}) {
-		t.Error("what somebody else edits doesn't count as a repair")
+}
+
+// Also while a token is due that doesn't come: an outage must not let two writers fight.
+func TestWhatSomebodyElseEditsIsARepairWhateverIsDue(t *testing.T) {
+	for _, why := range []schedule.Why{schedule.WhyNothing, schedule.WhyNearExpiry, schedule.WhyOwed, schedule.WhyTokenExpired} {
+		byHand := given(func(a *attempt) { a.decision.Why, a.request.Status.ObservedGeneration = why, a.request.Generation })
+		if !isRedress(byHand, repair{}) {
+			t.Errorf("%s: what somebody else edits is no repair", why)
+		}
+		bySpec := given(func(a *attempt) { a.decision.Why, a.request.Status.ObservedGeneration = why, a.request.Generation-1 })
+		if isRedress(bySpec, repair{}) {
+			t.Errorf("%s: what follows from an edit of the spec is a repair", why)
+		}
 	}
 }
 

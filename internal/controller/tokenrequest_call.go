@@ -39,6 +39,8 @@ type Answer struct {
 	called bool
 	// polled: what was asked is whether somebody has signed in.
 	polled bool
+	// traded: what was sent is a refresh token that the operator keeps.
+	traded bool
 	// again: the refresh token had left once before, and no answer to that was ever stored.
 	again bool
 }
@@ -100,6 +102,7 @@ func (r *Reconciler) prepare(ctx context.Context, a *attempt) (Answer, bool) {
 		a.grant = minted.Grant
 	}
 	a.credential = minted
+	answer.traded = a.refreshes()
 	answer.again, answer.err = r.spend(ctx, a)
 	return answer, answer.err == nil
 }

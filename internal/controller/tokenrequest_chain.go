@@ -211,7 +211,7 @@ func (r *Reconciler) advance(ctx context.Context, a *attempt, token *sts.Token) 
 	if a.stranger(token) {
 		return r.end(ctx, a, stsv1alpha1.ReasonSubjectMismatch, nil)
 	}
-	next := secret.Chain{Origin: a.origin(), RefreshToken: a.chain.RefreshToken}
+	next := secret.Chain{Origin: a.origin(), Issuer: a.signInIssuer(), RefreshToken: a.chain.RefreshToken}
 	if token.RefreshToken != "" {
 		next.RefreshToken = token.RefreshToken
 	}
@@ -239,8 +239,11 @@ func (r *Reconciler) settleRefusal(ctx context.Context, a *attempt, answer Answe
 	if answer.polled {
 		return r.settlePoll(ctx, a, e)
 	}
-	if !a.refreshes() || e.Lost() {
+	if !answer.traded || e.Lost() {
 		return outcome{}, nil
+	}
+	if a.chain.Ended != "" { // written down by the call
+		return a.over(e), nil
 	}
 	if answer.again && e.Reason == oautherr.ReasonInvalidGrant {
 		return r.end(ctx, a, stsv1alpha1.ReasonRefreshTokenLost, e)
@@ -260,7 +263,12 @@ func (r *Reconciler) end(ctx context.Context, a *attempt, reason string, e *oaut
 	if err := r.keep(ctx, a, over); err != nil {
 		return outcome{}, err
 	}
-	o := a.ended(reason)
+	return a.over(e), nil
+}
+
+// over is the outcome of the answer that has ended the chain.
+func (a *attempt) over(e *oautherr.Error) outcome {
+	o := a.ended(a.chain.Ended)
 	o.err, o.called = e, true
-	return o, nil
+	return o
 }

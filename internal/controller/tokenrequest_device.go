@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,7 +26,7 @@ func (a *attempt) nextSignIn() outcome {
 	switch {
 	case a.polling():
 		a.grant = sts.Grant{Type: sts.GrantDeviceCode, DeviceCode: a.chain.Device.Code}
-	case a.chain.RefreshToken != "" && !a.signInAgain():
+	case a.signedIn() && !a.signInAgain():
 		a.grant = sts.Grant{Type: sts.GrantRefreshToken, RefreshToken: a.chain.RefreshToken}
 	case fresh || a.forced() != "":
 		a.authorize = true
@@ -37,6 +38,27 @@ func (a *attempt) nextSignIn() outcome {
 		return a.ended(stsv1alpha1.ReasonLoginRequired)
 	}
 	return outcome{}
+}
+
+// signedIn says that somebody has signed in to this very issuer, and is who the spec expects. A refresh token of another
+// one goes nowhere: unlike a credential that somebody stored, it has no owner who could say where it may.
+func (a *attempt) signedIn() bool {
+	return a.chain.RefreshToken != "" && a.chain.Issuer == a.signInIssuer()
+}
+
+// signInIssuer is what a chain keeps of the issuer that somebody signs in to.
+func (a *attempt) signInIssuer() string {
+	if !a.signsIn() {
+		return ""
+	}
+	var expected string
+	if grant := a.request.Spec.Grant.DeviceCode; grant != nil {
+		expected = grant.ExpectedSubject
+	}
+	i := a.issuer
+	return secret.Origin(strings.Join([]string{
+		string(i.Authority), string(i.TokenEndpoint), string(i.DeviceAuthorizationEndpoint), a.credential.ClientID, expected,
+	}, "\x00"))
 }
 
 // polling says that somebody is to sign in, and that there is still time for it.
@@ -83,12 +105,15 @@ func (a *attempt) invitation() string {
 // device code is lost would be used in vain.
 func (r *Reconciler) invite(ctx context.Context, a *attempt, d *sts.DeviceAuthorization) (outcome, error) {
 	chain := secret.Chain{
-		Origin:       a.origin(),
-		RefreshToken: a.chain.RefreshToken,
+		Origin: a.origin(),
+		Issuer: a.signInIssuer(),
 		Device: &secret.SignIn{
 			Code: d.DeviceCode, UserCode: d.UserCode, URI: d.VerificationURI, CompleteURI: d.VerificationURIComplete,
 			ExpiresAt: earlier(d.ExpiresAt, d.IssuedAt.Add(longestSignIn)).UTC().Truncate(time.Second), Interval: d.Interval.Truncate(time.Second),
 		},
+	}
+	if a.signedIn() {
+		chain.RefreshToken = a.chain.RefreshToken
 	}
 	if err := r.keep(ctx, a, chain); err != nil {
 		return outcome{}, err

@@ -122,7 +122,7 @@ func (r *Reconciler) contest(ctx context.Context, a *attempt) (outcome, error) {
 	if ends, err := r.namespaceEnds(ctx, a); err != nil || ends {
 		return outcome{kind: gone}, err
 	}
-	if at, wait := r.Repairs.hold(a); wait {
+	if at, wait := r.Repairs.hold(a, isReissue); wait {
 		return foughtOver(a, at), nil
 	}
 	if a.holding.State != secret.Free {
@@ -259,7 +259,7 @@ func (r *Reconciler) publish(ctx context.Context, a *attempt, token *sts.Token) 
 	if err != nil || o.kind != goOn {
 		return o, err
 	}
-	r.Repairs.note(a)
+	r.Repairs.note(a, isReissue)
 	log.FromContext(ctx).Info("Issued token", "why", a.decision.Why, "secret", a.request.SecretName(), "correlationID", token.CorrelationID)
 	return outcome{kind: issued, called: true}, nil
 }
@@ -288,13 +288,13 @@ func (r *Reconciler) redress(ctx context.Context, a *attempt) (outcome, error) {
 	if err != nil || o.kind != goOn {
 		return o, err
 	}
-	r.Repairs.note(a)
+	r.Repairs.note(a, isRedress)
 	return outcome{kind: settled}, nil
 }
 
 // holdBack has a repair wait that was made too often. It is no failure as long as pods read what they are to.
 func (r *Reconciler) holdBack(a *attempt) outcome {
-	switch at, wait := r.Repairs.hold(a); {
+	switch at, wait := r.Repairs.hold(a, isRedress); {
 	case !wait:
 		return outcome{}
 	case a.content.Shaped:

@@ -66,7 +66,7 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	if a.credential != nil || o.kind == settled {
 		s.DeviceAuthorization = a.deviceStatus()
 	}
-	if asked := a.forced(); asked != "" && (o.kind == issued || o.called) && !a.request.Spec.Suspend {
+	if asked := a.forced(); asked != "" && a.acts(o) && !a.request.Spec.Suspend {
 		s.LastHandledRefreshAt = asked
 	}
 
@@ -80,6 +80,15 @@ func nextStatus(a *attempt, o outcome) stsv1alpha1.TokenRequestStatus {
 	s.Conditions = c.list
 	s.Bound()
 	return s
+}
+
+// acts says that an outcome is what somebody gets who wants a new token now: the STS was asked, and not so long ago
+// that the token may be the one which he knows to be revoked. One that couldn't be written waits in memory.
+func (a *attempt) acts(o outcome) bool {
+	if o.kind == issued {
+		return a.now.Sub(a.content.Record.IssuedAt) <= a.flightTimeout()
+	}
+	return o.called
 }
 
 // tokenStatus describes the token in the Secret. It is made anew from the Secret's record, so a

@@ -44,7 +44,7 @@ type Limits struct {
 	// Unread is the number of flights with which no more start that have landed, and
 	// whose result nobody has looked at yet. Calls that outrun those who take their
 	// results in make these old, and have what is asked later and needed sooner wait
-	// behind them. A flight counts for a thirtieth of Keep at most: who asked may be gone.
+	// behind them. A flight counts for a fortieth of Keep at most: who asked may be gone.
 	// However many wait for it, it counts once.
 	Unread int
 	// Results is the number of kept results, each waiter's counted. Beyond it

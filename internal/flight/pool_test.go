@@ -570,8 +570,8 @@ func TestPoolStartsNoMoreThanIsLookedAt(t *testing.T) {
 		"one was released unseen":           {func(h *harness) { h.Release("a/1") }, true},
 		"who waited for one asks otherwise": {func(h *harness) { h.asks("a/1", "b/1") }, true},
 		"one isn't collected by a stranger": {func(h *harness) { h.Collect("a/1", "w") }, false},
-		"they lie there":                    {func(h *harness) { h.clock.Step(2*time.Second - 1); h.Stats() }, false},
-		"nobody seems to come for them":     {func(h *harness) { h.clock.Step(2 * time.Second); h.Stats() }, true},
+		"they lie there":                    {func(h *harness) { h.clock.Step(1500*time.Millisecond - 1); h.Stats() }, false},
+		"nobody seems to come for them":     {func(h *harness) { h.clock.Step(1500 * time.Millisecond); h.Stats() }, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

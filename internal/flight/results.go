@@ -69,7 +69,7 @@ func (p *Pool[K, W, R]) read(w *wait[K, W, R]) (R, State) {
 
 // announce begins the news of a flight that somebody waits for.
 func (p *Pool[K, W, R]) announce() *news {
-	n := &news{until: p.clock.Now().Add(p.limits.Keep / 30)}
+	n := &news{until: p.clock.Now().Add(p.limits.Keep / 40)}
 	n.place = p.unread.PushBack(n)
 	return n
 }

@@ -42,9 +42,9 @@ const ThrottleConfigMap = "tokenrequest-throttle"
 // flightLimits bound the calls to STSs. A dead one can take a quarter of its tenants' places, and a tenant
 // a quarter of all. One that is well answers 16 calls at a time some hundred times a second, which may be more than
 // the API server takes: answers to twice as many calls as there are workers by default may wait for one. A token
-// that can't be written yet is looked at every ten minutes, and kept for longer than that.
+// that can't be written yet is looked at after 1000 s at the latest, the queue's longest pause, and kept for longer.
 func flightLimits() flight.Limits {
-	return flight.Limits{Total: 256, PerDomain: 64, PerService: 16, Keep: 15 * time.Minute, Unread: 128, Results: 4096}
+	return flight.Limits{Total: 256, PerDomain: 64, PerService: 16, Keep: 20 * time.Minute, Unread: 128, Results: 4096}
 }
 
 // shelfSize is how many tokens are kept for others who ask for the same. Those that are larger than

@@ -21,6 +21,7 @@ import (
 const (
 	keyRefreshToken  = "refresh_token"
 	keyOrigin        = "origin"
+	keyIssuer        = "issuer"
 	keySpending      = "spending"
 	keyEnded         = "ended"
 	keyDeviceCode    = "device_code"
@@ -40,6 +41,9 @@ type Chain struct {
 	RefreshToken sts.Sensitive
 	// Origin tells chains apart: what the refresh token goes back to. See Origin.
 	Origin string
+	// Issuer tells, as Origin does, for whom and with whom somebody signed in: a refresh token goes nowhere else.
+	// Empty for one that was seeded.
+	Issuer string
 	// Spending says that the refresh token has left and no answer to that has been stored: the STS
 	// may have replaced it.
 	Spending bool
@@ -111,6 +115,7 @@ func ReadChain(s *corev1.Secret) Chain {
 	c := Chain{
 		RefreshToken: sts.Sensitive(s.Data[keyRefreshToken]),
 		Origin:       text(keyOrigin),
+		Issuer:       text(keyIssuer),
 		Spending:     text(keySpending) != "",
 		Ended:        text(keyEnded),
 	}
@@ -133,6 +138,7 @@ func (c Chain) data() map[string][]byte {
 			data[key] = []byte(value)
 		}
 	}
+	put(keyIssuer, c.Issuer)
 	put(keyRefreshToken, c.RefreshToken.Reveal())
 	put(keyEnded, c.Ended)
 	if c.Spending {

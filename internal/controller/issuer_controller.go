@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
@@ -114,11 +113,11 @@ func (r *IssuerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return err
 }
 
-// control registers the controller of one kind. An issuer's own status is no reason to look at it.
+// control registers the controller of one kind.
 func control[T issuer](r *IssuerReconciler, mgr ctrl.Manager, name string, kind T) error {
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
-		For(kind, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(kind, builder.WithPredicates(specChanged())).
 		WatchesRawSource(r.Queues.source(keyOf(kind).Kind)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: issuerWorkers, ReconciliationTimeout: reconcileTimeout}).
 		Complete(reconcile.AsReconciler[T](r.Client, oneKind[T]{r}))

@@ -16,6 +16,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -80,6 +81,14 @@ func indexKeys(refs []credential.Reference) []string {
 	return keys
 }
 
+// specChanged lets pass what may make a difference: an issuer's own status is no reason to look at it. One that was made
+// anew while nobody watched comes as a change of the one before, and both are of generation 1.
+func specChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
+	}}
+}
+
 // servedKinds are the kinds of issuer that this operator serves.
 func (r *Reconciler) servedKinds() []issuer {
 	if r.OperatorNamespace == "" {
@@ -106,7 +115,7 @@ func (r *Reconciler) watchIssuers(b *builder.Builder) {
 	for _, kind := range r.servedKinds() {
 		b.Watches(kind, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
 			return asRequests(r.requestsOf(ctx, keyOf(o.(issuer))))
-		}), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+		}), builder.WithPredicates(specChanged()))
 	}
 	if r.OperatorNamespace == "" {
 		return

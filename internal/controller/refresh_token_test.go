@@ -189,6 +189,8 @@ var _ = Describe("A refresh token", func() {
 		}).Should(Succeed())
 		Expect(t.calls()).To(BeEmpty())
 		Expect(kept(ctx)).To(HaveLen(1))
+		Expect(api.Delete(ctx, &corev1.Secret{ObjectMeta: t.meta("mail-refresh")})).To(Succeed())
+		awaitReady(now)
 	})
 
 	It("goes with its request", func(ctx SpecContext) {

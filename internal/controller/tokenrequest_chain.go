@@ -23,8 +23,10 @@ import (
 
 // chained says that each answer to this grant decides what is asked next: its refresh token is good
 // for one use, or a sign-in is under way. Nobody else's answer will do.
-func (a *attempt) chained() bool {
-	return a.grantType() == stsv1alpha1.GrantRefreshToken || a.signsIn()
+func (a *attempt) chained() bool { return keepsChain(a.grantType()) }
+
+func keepsChain(grant stsv1alpha1.GrantType) bool {
+	return grant == stsv1alpha1.GrantRefreshToken || grant == stsv1alpha1.GrantDeviceCode
 }
 
 // signsIn says that the operator can begin a sign-in for this request.

@@ -27,6 +27,7 @@ import (
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/internal/credential"
+	"tokenrequest.dev/operator/internal/secret"
 )
 
 // Indexes over the cached TokenRequests, and of references over the cached issuers.
@@ -95,6 +96,10 @@ func (r *Reconciler) indexRequests(ctx context.Context, mgr ctrl.Manager) error 
 			refs := credential.GrantReferences(spec.Grant)
 			if spec.Issuer != nil {
 				refs = append(refs, credential.References(spec.Issuer)...)
+			}
+			if keepsChain(grantOf(spec)) {
+				// Somebody else's may be in the way, until it is deleted.
+				refs = append(refs, credential.Reference{Kind: "Secret", Name: secret.StoreName(o.(*stsv1alpha1.TokenRequest))})
 			}
 			return indexKeys(refs)
 		},

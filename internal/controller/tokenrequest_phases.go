@@ -179,6 +179,7 @@ func (r *Reconciler) ask(ctx context.Context, a *attempt) (outcome, error) {
 		Key:     a.flight(),
 		Domain:  a.domain(),
 		Service: host(declaredBy(a.issuer)),
+		Tenant:  a.request.Namespace,
 		Waiter:  a.key(),
 		Needed:  a.needed(),
 		Timeout: a.flightTimeout(),

@@ -9,8 +9,9 @@
 // is woken when there is something to collect. Identical asks share one
 // flight. The calls run in bounded numbers, per service of a domain, per domain
 // and in all, and each of them takes turns with its like, so that an endpoint that
-// hangs until its deadline costs only slots of its own, and never a worker. Among
-// those, what is needed first starts first.
+// hangs until its deadline costs only slots of its own, and never a worker. With
+// each service the tenants of a domain take turns, and of each what is needed first
+// starts first.
 //
 // A result belongs to those who waited for it. It stays theirs until they say
 // with [Pool.Release] that it is safely used, because the step after a call can

@@ -14,6 +14,7 @@ type flight[K, W comparable, R any] struct {
 	key     K
 	domain  *domain[K, W, R]
 	lane    *lane[K, W, R]
+	tenant  *tenant[K, W, R] // in whose turn it starts
 	needed  time.Time
 	timeout time.Duration
 	do      func(context.Context) R
@@ -21,7 +22,7 @@ type flight[K, W comparable, R any] struct {
 	waits   []*wait[K, W, R] // in the order of the asks
 }
 
-// A domain holds what one tenant has queued and how much it has under way.
+// A domain holds what is queued in its slots and how much is under way.
 type domain[K, W comparable, R any] struct {
 	name    string
 	lanes   map[string]*lane[K, W, R]
@@ -30,14 +31,6 @@ type domain[K, W comparable, R any] struct {
 	running int
 	results int
 	ready   bool // stands in Pool.ready
-}
-
-// A lane is a domain's calls to one service.
-type lane[K, W comparable, R any] struct {
-	service string
-	queued  []*flight[K, W, R] // in the order in which they are to start
-	running int
-	ready   bool // stands in domain.turns
 }
 
 // queue puts a new flight in its lane.
@@ -53,41 +46,17 @@ func (p *Pool[K, W, R]) queue(a Ask[K, W, R]) *flight[K, W, R] {
 		d.lanes[a.Service] = l
 	}
 	f := &flight[K, W, R]{key: a.Key, domain: d, lane: l, needed: a.Needed, timeout: a.Timeout, do: a.Do}
-	l.enter(f)
+	l.enter(f, a.Tenant)
 	d.queued++
 	p.flights[a.Key] = f
 	p.line(d, l)
 	return f
 }
 
-// enter gives a flight its place: behind those that are needed before it, or as soon. After an outage
-// many ask at once, and who asks first isn't whose token ends first.
-func (l *lane[K, W, R]) enter(f *flight[K, W, R]) {
-	at, _ := slices.BinarySearchFunc(l.queued, f, func(other, f *flight[K, W, R]) int {
-		if other.needed.After(f.needed) {
-			return 1
-		}
-		return -1
-	})
-	l.queued = slices.Insert(l.queued, at, f)
-}
-
-// leave takes a flight out.
-func (l *lane[K, W, R]) leave(f *flight[K, W, R]) {
-	l.queued = slices.DeleteFunc(l.queued, func(q *flight[K, W, R]) bool { return q == f })
-}
-
-// hasten has a queued flight start as early as somebody needs it who has joined.
-func (f *flight[K, W, R]) hasten(needed time.Time) {
-	f.lane.leave(f)
-	f.needed = needed
-	f.lane.enter(f)
-}
-
 // line gives the lane its place among those of its domain that take turns, and
 // the domain its place among the domains, if they have a flight that may start.
 func (p *Pool[K, W, R]) line(d *domain[K, W, R], l *lane[K, W, R]) {
-	if !l.ready && len(l.queued) > 0 && l.running < p.limits.PerService {
+	if !l.ready && len(l.tenants) > 0 && l.running < p.limits.PerService {
 		l.ready = true
 		d.turns = append(d.turns, l)
 	}
@@ -97,8 +66,8 @@ func (p *Pool[K, W, R]) line(d *domain[K, W, R], l *lane[K, W, R]) {
 	}
 }
 
-// start starts what the limits allow: one flight of each domain in turn, and of
-// a domain's lanes in turn.
+// start starts what the limits allow: one flight of each domain in turn, of
+// a domain's lanes in turn, and of a lane's tenants in turn.
 func (p *Pool[K, W, R]) start() {
 	if p.ctx == nil || p.ctx.Err() != nil {
 		return
@@ -110,8 +79,7 @@ func (p *Pool[K, W, R]) start() {
 		l := d.turns[0]
 		d.turns = slices.Delete(d.turns, 0, 1)
 		l.ready = false
-		f := l.queued[0]
-		l.queued = slices.Delete(l.queued, 0, 1)
+		f := l.next()
 		d.queued--
 		f.started = true
 		p.count(f, 1)
@@ -171,7 +139,7 @@ func (p *Pool[K, W, R]) abandon(f *flight[K, W, R]) {
 	d, l := f.domain, f.lane
 	l.leave(f)
 	d.queued--
-	if l.ready && len(l.queued) == 0 {
+	if l.ready && len(l.tenants) == 0 {
 		l.ready = false
 		d.turns = slices.DeleteFunc(d.turns, func(t *lane[K, W, R]) bool { return t == l })
 	}
@@ -185,7 +153,7 @@ func (p *Pool[K, W, R]) abandon(f *flight[K, W, R]) {
 
 // drop forgets a lane that holds nothing any more.
 func (d *domain[K, W, R]) drop(l *lane[K, W, R]) {
-	if len(l.queued) == 0 && l.running == 0 {
+	if len(l.tenants) == 0 && l.running == 0 {
 		delete(d.lanes, l.service)
 	}
 }

@@ -57,15 +57,19 @@ type Ask[K, W comparable, R any] struct {
 	// Key identifies the call: asks with equal keys share one flight, so it
 	// has to hold whatever may change the result, the domain included.
 	Key K
-	// Domain is the tenant whose slots the call takes and whose share of the
-	// results its own counts in.
+	// Domain is whose slots the call takes and whose share of the results its own
+	// counts in: that of one tenant, or of several who share what is behind it.
 	Domain string
 	// Service is whom the call goes to. Those of one domain take turns, so that one
 	// that hangs costs the others of its domain nothing.
 	Service string
+	// Tenant is who the call is made for; empty is one like any other. Those of a domain take turns with
+	// each service, so that one with much that is needed now doesn't outlast what the others have left. A
+	// flight takes the turn of the tenant that asked for it first, whoever joins it.
+	Tenant string
 	// Waiter is who gets the result. A waiter waits for one key at a time.
 	Waiter W
-	// Needed is when the waiter has nothing left to go on with; zero is now. Of a domain's calls to one service
+	// Needed is when the waiter has nothing left to go on with; zero is now. Of a tenant's calls to one service
 	// the one that is needed first starts first, and among equals the one that was asked for first. A flight is
 	// needed as soon as the first of those who wait for it needs it.
 	Needed time.Time

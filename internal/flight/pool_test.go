@@ -554,6 +554,158 @@ func TestPoolStartsFirstWhatIsNeededFirst(t *testing.T) {
 	}
 }
 
+// queues asks with each text: waiter, key, tenant ("-" is none), and in how many seconds it is needed.
+func (h *harness) queues(t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		f := strings.Fields(text)
+		in, err := strconv.Atoi(f[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		domain, rest, _ := strings.Cut(f[1], "/")
+		service, _, _ := strings.Cut(rest, "/")
+		a := ask{Key: f[1], Domain: domain, Service: service, Tenant: strings.Trim(f[2], "-"), Waiter: f[0], Timeout: time.Hour, Do: h.call(f[1])}
+		if in > 0 {
+			a.Needed = h.clock.Now().Add(time.Duration(in) * time.Second)
+		}
+		h.Ask(a)
+	}
+}
+
+// landsAll lands each call as it starts, and releases who waited for it.
+func (h *harness) landsAll() {
+	for i := 0; i < len(h.begun()); i++ {
+		h.lands(h.begun()[i], "token")
+	}
+	h.mu.Lock()
+	woken := slices.Clone(h.woken)
+	h.mu.Unlock()
+	for _, w := range woken {
+		h.Release(w)
+	}
+}
+
+// One namespace's two thousand requests without a token went before every refresh of the others that share its
+// ClusterTokenIssuer, until their good tokens had ended.
+func TestPoolHasTenantsOfAServiceTakeTurns(t *testing.T) {
+	one := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 100, Results: 100}
+	tests := map[string]struct {
+		asks  []string
+		leave []string // waiters that are gone before anything starts
+		want  []string
+	}{
+		"who can wait, beside one with many that can't": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/a3 a 0", "4 d/s/a4 a 0", "5 d/s/b1 b 600"}, nil,
+			[]string{"d/s/a1", "d/s/b1", "d/s/a2", "d/s/a3", "d/s/a4"},
+		},
+		"three of them, whoever queued more": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/a3 a 0", "4 d/s/b1 b 0", "5 d/s/b2 b 0", "6 d/s/c1 c 0"}, nil,
+			[]string{"d/s/a1", "d/s/b1", "d/s/c1", "d/s/a2", "d/s/b2", "d/s/a3"},
+		},
+		"each with what it needs first": {
+			[]string{"1 d/s/a1 a 90", "2 d/s/a2 a 30", "3 d/s/b1 b 60", "4 d/s/b2 b 0", "5 d/s/b3 b 0"}, nil,
+			[]string{"d/s/a2", "d/s/b2", "d/s/a1", "d/s/b3", "d/s/b1"},
+		},
+		"who has no name is one like any other": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/n1 - 60", "4 d/s/n2 - 30"}, nil,
+			[]string{"d/s/a1", "d/s/n2", "d/s/a2", "d/s/n1"},
+		},
+		"another service's turn comes all the same": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/b1 b 0", "3 d/s/c1 c 0", "4 d/other/a a 0"}, nil,
+			[]string{"d/s/a1", "d/other/a", "d/s/b1", "d/s/c1"},
+		},
+		"a tenant of one domain isn't that of another": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/b1 b 0", "3 e/s/a1 a 90", "4 e/s/a2 a 0"}, nil,
+			[]string{"d/s/a1", "e/s/a2", "d/s/b1", "e/s/a1"},
+		},
+		"who joins hastens it among its tenant's alone": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/b1 b 60", "3 d/s/b2 b 90", "4 d/s/b2 c 0"}, nil,
+			[]string{"d/s/a1", "d/s/b2", "d/s/b1"},
+		},
+		"one that is hastened keeps the turn of its tenant": {
+			[]string{"1 d/s/a1 a 90", "2 d/s/b1 b 60", "3 d/s/b2 b 90", "4 d/s/a1 b 0"}, nil,
+			[]string{"d/s/a1", "d/s/b1", "d/s/b2"},
+		},
+		"a hastened one that nobody waits for any more": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 90", "3 d/s/a2 b 0", "4 d/s/b1 b 0"}, []string{"2", "3"},
+			[]string{"d/s/a1", "d/s/b1"},
+		},
+		"one that only the other tenant still waits for": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/a1 b 0", "4 d/s/b1 b 0"}, []string{"1"},
+			[]string{"d/s/a1", "d/s/b1", "d/s/a2"},
+		},
+		"who has left and comes again is the last": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/b1 b 0", "1 d/s/a2 a 0"}, nil,
+			[]string{"d/s/b1", "d/s/a2"},
+		},
+		"all have left": {[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/b1 b 0"}, []string{"2", "3", "1"}, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := idle(one)
+				h.queues(t, test.asks...)
+				for _, w := range test.leave {
+					h.Release(w)
+				}
+				h.run(t)
+				h.landsAll()
+				h.wantStarted(t, test.want...)
+				h.wantEmpty(t)
+			})
+		})
+	}
+}
+
+// Whichever of the queued calls goes away, before any has started or while one is under way, the others keep their order.
+func TestPoolKeepsTheTurnsOfTenantsWhoeverLeaves(t *testing.T) {
+	one := flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 100, Results: 100}
+	turns := []string{"d/s/a1", "d/s/b1", "d/s/c1", "d/s/a2", "d/s/b2", "d/s/c2", "d/s/a3", "d/s/b3", "d/s/c3"}
+	// Without one of them the later ones of its tenant move up by a round.
+	without := func(gone string) []string {
+		calls := map[byte][]string{}
+		for _, key := range turns {
+			if key != gone {
+				calls[key[4]] = append(calls[key[4]], key)
+			}
+		}
+		var left []string
+		for round := range 3 {
+			for _, tenant := range []byte("abc") {
+				if round < len(calls[tenant]) {
+					left = append(left, calls[tenant][round])
+				}
+			}
+		}
+		return left
+	}
+	for _, gone := range turns {
+		for _, under := range []bool{false, true} {
+			t.Run(fmt.Sprint(gone, " with one under way ", under), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h, want := idle(one), without(gone)
+					if under {
+						h.queues(t, "first d/s/first z 0")
+						h.run(t)
+						want = append([]string{"d/s/first"}, want...)
+					}
+					for i, key := range turns {
+						h.queues(t, fmt.Sprint(key, " ", key, " ", string(key[4]), " ", i))
+					}
+					h.Release(gone)
+					if !under {
+						h.run(t)
+					}
+					h.landsAll()
+					h.wantStarted(t, want...)
+					h.wantEmpty(t)
+				})
+			})
+		}
+	}
+}
+
 // In an outage's recovery, tokens came twice as fast as they could be written, and lay there for a minute while others
 // expired that had yet to be asked for.
 func TestPoolStartsNoMoreThanIsLookedAt(t *testing.T) {
@@ -867,7 +1019,7 @@ func TestPoolCrowd(t *testing.T) {
 		for w := range 200 {
 			workers.Go(func() {
 				key := w % 50
-				a := flight.Ask[int, int, int]{Key: key, Domain: fmt.Sprint(key % 5), Waiter: w, Timeout: time.Hour,
+				a := flight.Ask[int, int, int]{Key: key, Domain: fmt.Sprint(key % 5), Tenant: fmt.Sprint(w % 4), Waiter: w, Timeout: time.Hour,
 					Do: func(context.Context) int { return key * key }}
 				got, state := pool.Ask(a)
 				for state == flight.Pending {

@@ -40,8 +40,8 @@ func (p *Pool[K, W, R]) keep(w *wait[K, W, R], result R, n *news) {
 	}
 }
 
-// evict drops the oldest result of the domain that keeps the most, by the last look at it: a
-// tenant that doesn't collect its results loses its own and nobody else's.
+// evict drops the oldest result of the domain that keeps the most, by the last look at it: one
+// that doesn't collect its results loses its own and nobody else's.
 func (p *Pool[K, W, R]) evict() {
 	most := 0
 	for _, d := range p.domains {

@@ -1,0 +1,80 @@
+// Copyright The tokenrequest-operator Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flight
+
+import (
+	"slices"
+	"time"
+)
+
+// A lane is a domain's calls to one service, for which its tenants take turns. Many may share a domain,
+// since a service that hangs takes the domain's slots once and not for each of them.
+type lane[K, W comparable, R any] struct {
+	service string
+	tenants []*tenant[K, W, R] // those that have something queued, in turn
+	running int
+	ready   bool // stands in domain.turns
+}
+
+// A tenant holds what is queued for one for whom a lane's calls are made.
+type tenant[K, W comparable, R any] struct {
+	name   string
+	queued []*flight[K, W, R] // in the order in which they are to start
+}
+
+// enter queues a flight for the tenant. One that had nothing queued comes after the others.
+func (l *lane[K, W, R]) enter(f *flight[K, W, R], name string) {
+	at := slices.IndexFunc(l.tenants, func(t *tenant[K, W, R]) bool { return t.name == name })
+	if at < 0 {
+		at = len(l.tenants)
+		l.tenants = append(l.tenants, &tenant[K, W, R]{name: name})
+	}
+	f.tenant = l.tenants[at]
+	f.tenant.enter(f)
+}
+
+// leave takes a queued flight out, and with its last one the tenant.
+func (l *lane[K, W, R]) leave(f *flight[K, W, R]) {
+	f.tenant.leave(f)
+	if len(f.tenant.queued) == 0 {
+		l.tenants = slices.DeleteFunc(l.tenants, func(t *tenant[K, W, R]) bool { return t == f.tenant })
+	}
+}
+
+// next takes out the first flight of the tenant whose turn it is.
+func (l *lane[K, W, R]) next() *flight[K, W, R] {
+	t := l.tenants[0]
+	l.tenants = slices.Delete(l.tenants, 0, 1)
+	f := t.queued[0]
+	t.queued = slices.Delete(t.queued, 0, 1)
+	if len(t.queued) > 0 {
+		l.tenants = append(l.tenants, t)
+	}
+	return f
+}
+
+// enter gives a flight its place: behind those that are needed before it, or as soon. After an outage
+// many ask at once, and who asks first isn't whose token ends first.
+func (t *tenant[K, W, R]) enter(f *flight[K, W, R]) {
+	at, _ := slices.BinarySearchFunc(t.queued, f, func(other, f *flight[K, W, R]) int {
+		if other.needed.After(f.needed) {
+			return 1
+		}
+		return -1
+	})
+	t.queued = slices.Insert(t.queued, at, f)
+}
+
+// leave takes a flight out.
+func (t *tenant[K, W, R]) leave(f *flight[K, W, R]) {
+	t.queued = slices.DeleteFunc(t.queued, func(q *flight[K, W, R]) bool { return q == f })
+}
+
+// hasten has a queued flight start as early as somebody needs it who has joined. Its tenant keeps its turn
+// meanwhile, be it the only flight there.
+func (f *flight[K, W, R]) hasten(needed time.Time) {
+	f.tenant.leave(f)
+	f.needed = needed
+	f.tenant.enter(f)
+}

@@ -14,7 +14,7 @@ type flight[K, W comparable, R any] struct {
 	key     K
 	domain  *domain[K, W, R]
 	lane    *lane[K, W, R]
-	tenant  *tenant[K, W, R] // in whose turn it starts
+	tenants []*tenant[K, W, R] // while it is queued: it starts in the first turn of theirs that comes
 	needed  time.Time
 	timeout time.Duration
 	do      func(context.Context) R

@@ -23,34 +23,34 @@ type tenant[K, W comparable, R any] struct {
 	queued []*flight[K, W, R] // in the order in which they are to start
 }
 
-// enter queues a flight for the tenant. One that had nothing queued comes after the others.
+// enter queues a flight for the tenant, where it isn't yet. One that had nothing queued comes after the others.
 func (l *lane[K, W, R]) enter(f *flight[K, W, R], name string) {
 	at := slices.IndexFunc(l.tenants, func(t *tenant[K, W, R]) bool { return t.name == name })
 	if at < 0 {
 		at = len(l.tenants)
 		l.tenants = append(l.tenants, &tenant[K, W, R]{name: name})
 	}
-	f.tenant = l.tenants[at]
-	f.tenant.enter(f)
+	if t := l.tenants[at]; !slices.Contains(f.tenants, t) {
+		f.tenants = append(f.tenants, t)
+		t.enter(f)
+	}
 }
 
-// leave takes a queued flight out, and with its last one the tenant.
+// leave takes a queued flight out, and each tenant of whom it was the last.
 func (l *lane[K, W, R]) leave(f *flight[K, W, R]) {
-	f.tenant.leave(f)
-	if len(f.tenant.queued) == 0 {
-		l.tenants = slices.DeleteFunc(l.tenants, func(t *tenant[K, W, R]) bool { return t == f.tenant })
+	for _, t := range f.tenants {
+		t.leave(f)
 	}
+	f.tenants = nil
+	l.tenants = slices.DeleteFunc(l.tenants, func(t *tenant[K, W, R]) bool { return len(t.queued) == 0 })
 }
 
 // next takes out the first flight of the tenant whose turn it is.
 func (l *lane[K, W, R]) next() *flight[K, W, R] {
 	t := l.tenants[0]
-	l.tenants = slices.Delete(l.tenants, 0, 1)
+	l.tenants = append(slices.Delete(l.tenants, 0, 1), t)
 	f := t.queued[0]
-	t.queued = slices.Delete(t.queued, 0, 1)
-	if len(t.queued) > 0 {
-		l.tenants = append(l.tenants, t)
-	}
+	l.leave(f)
 	return f
 }
 
@@ -71,10 +71,22 @@ func (t *tenant[K, W, R]) leave(f *flight[K, W, R]) {
 	t.queued = slices.DeleteFunc(t.queued, func(q *flight[K, W, R]) bool { return q == f })
 }
 
-// hasten has a queued flight start as early as somebody needs it who has joined. Its tenant keeps its turn
+// join has a queued flight start in the tenant's turn as well, and as early as it is needed there.
+func (f *flight[K, W, R]) join(name string, needed time.Time) {
+	f.lane.enter(f, name)
+	if needed.Before(f.needed) {
+		f.hasten(needed)
+	}
+}
+
+// hasten has a queued flight start as early as somebody needs it who has joined. Its tenants keep their turns
 // meanwhile, be it the only flight there.
 func (f *flight[K, W, R]) hasten(needed time.Time) {
-	f.tenant.leave(f)
+	for _, t := range f.tenants {
+		t.leave(f)
+	}
 	f.needed = needed
-	f.tenant.enter(f)
+	for _, t := range f.tenants {
+		t.enter(f)
+	}
 }

@@ -65,7 +65,8 @@ type Ask[K, W comparable, R any] struct {
 	Service string
 	// Tenant is who the call is made for; empty is one like any other. Those of a domain take turns with
 	// each service, so that one with much that is needed now doesn't outlast what the others have left. A
-	// flight takes the turn of the tenant that asked for it first, whoever joins it.
+	// flight starts in the first turn that comes of those who have asked for it: else whoever has asked for
+	// the same before, behind much of its own, would hold it up for all.
 	Tenant string
 	// Waiter is who gets the result. A waiter waits for one key at a time.
 	Waiter W
@@ -160,8 +161,8 @@ func (p *Pool[K, W, R]) Ask(a Ask[K, W, R]) (R, State) {
 		return none, Spared
 	case !ok:
 		f = p.queue(a)
-	case !f.started && a.Needed.Before(f.needed):
-		f.hasten(a.Needed)
+	case !f.started:
+		f.join(a.Tenant, a.Needed)
 	}
 	w := &wait[K, W, R]{key: a.Key, waiter: a.Waiter, needed: a.Needed, domain: f.domain, flight: f}
 	p.waits[a.Waiter] = w

@@ -635,6 +635,14 @@ func TestPoolHasTenantsOfAServiceTakeTurns(t *testing.T) {
 			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/a1 b 0", "4 d/s/b1 b 0"}, []string{"1"},
 			[]string{"d/s/a1", "d/s/b1", "d/s/a2"},
 		},
+		"one that another shares, in the turn of whoever's comes first": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/a3 a 0", "4 d/s/shared a 0", "5 d/s/shared b 60", "6 d/s/b1 b 90"}, nil,
+			[]string{"d/s/a1", "d/s/shared", "d/s/a2", "d/s/b1", "d/s/a3"},
+		},
+		"one that several share and have left": {
+			[]string{"1 d/s/a1 a 0", "2 d/s/shared a 0", "3 d/s/shared b 0", "4 d/s/shared c 0", "5 d/s/c1 c 0"}, []string{"3", "2", "4"},
+			[]string{"d/s/a1", "d/s/c1"},
+		},
 		"who has left and comes again is the last": {
 			[]string{"1 d/s/a1 a 0", "2 d/s/b1 b 0", "1 d/s/a2 a 0"}, nil,
 			[]string{"d/s/b1", "d/s/a2"},

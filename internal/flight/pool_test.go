@@ -605,7 +605,11 @@ func TestPoolHasTenantsOfAServiceTakeTurns(t *testing.T) {
 		},
 		"each with what it needs first": {
 			[]string{"1 d/s/a1 a 90", "2 d/s/a2 a 30", "3 d/s/b1 b 60", "4 d/s/b2 b 0", "5 d/s/b3 b 0"}, nil,
-			[]string{"d/s/a2", "d/s/b2", "d/s/a1", "d/s/b3", "d/s/b1"},
+			[]string{"d/s/b2", "d/s/a2", "d/s/b3", "d/s/a1", "d/s/b1"},
+		},
+		"with one each, as after an outage, by when it is needed": {
+			[]string{"1 d/s/a1 a 90", "2 d/s/b1 b 60", "3 d/s/c1 c 0", "4 d/s/d1 d 30"}, nil,
+			[]string{"d/s/c1", "d/s/d1", "d/s/b1", "d/s/a1"},
 		},
 		"who has no name is one like any other": {
 			[]string{"1 d/s/a1 a 0", "2 d/s/a2 a 0", "3 d/s/n1 - 60", "4 d/s/n2 - 30"}, nil,
@@ -698,8 +702,8 @@ func TestPoolKeepsTheTurnsOfTenantsWhoeverLeaves(t *testing.T) {
 						h.run(t)
 						want = append([]string{"d/s/first"}, want...)
 					}
-					for i, key := range turns {
-						h.queues(t, fmt.Sprint(key, " ", key, " ", string(key[4]), " ", i))
+					for _, key := range turns {
+						h.queues(t, fmt.Sprint(key, " ", key, " ", string(key[4]), " 0"))
 					}
 					h.Release(gone)
 					if !under {
@@ -712,6 +716,20 @@ func TestPoolKeepsTheTurnsOfTenantsWhoeverLeaves(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Else who asks for one after the other, each needed at once, would go before who waits.
+func TestPoolHasANewTenantWaitForTheNextRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := idle(flight.Limits{Total: 1, PerDomain: 1, PerService: 1, Keep: time.Minute, Unread: 100, Results: 100})
+		h.queues(t, "1 d/s/a1 a 0", "2 d/s/a2 a 60", "3 d/s/b1 b 600")
+		h.run(t)
+		h.wantStarted(t, "d/s/a1")
+		h.queues(t, "4 d/s/c1 c 0")
+		h.landsAll()
+		h.wantStarted(t, "d/s/a1", "d/s/b1", "d/s/c1", "d/s/a2")
+		h.wantEmpty(t)
+	})
 }
 
 // In an outage's recovery, tokens came twice as fast as they could be written, and lay there for a minute while others

@@ -4,7 +4,8 @@
 // Package throttle answers one question: may this request be sent to the token service now? It remembers what the service
 // answered in three separate stores, so that many short-lived entries of one sort never evict another's:
 //
-//   - the rate gate (429, Retry-After) of a client and its scopes, which nothing opens before its time;
+//   - the rate gate (429, Retry-After) of a client and its scopes, which nothing opens before its time, and which grows when a
+//     server asks again and again;
 //   - the error gate (5xx, timeouts, connections) of a client with one credential and account, growing exponentially;
 //   - the negative cache (400, 401, 403) of one whole request, growing until the credential or the inputs change.
 //
@@ -157,7 +158,7 @@ func (c *Cache[E]) Remember(r Request, f Failure[E]) Verdict[E] {
 	c.forgetOpened(r, now, Unavailable)
 	last := c.shut(r, f, now).verdict()
 	if f.RetryAfter > 0 {
-		f.Kind = Rate
+		f.Kind, f.Attempts = Rate, 0 // what the caller knew of were refusals
 		if rate := c.shut(r, f, now); rate.Until.After(last.Until) {
 			last.Kind, last.Since, last.Until = Rate, rate.Since, rate.Until
 		}

@@ -5,6 +5,7 @@ package throttle_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,9 +90,13 @@ func TestOneFailureShutsItsGateFor(t *testing.T) {
 		{"a 429 without Retry-After 60 s", throttle.Failure[string]{Kind: throttle.Rate}, 60 * time.Second},
 		{"a 429 with a Retry-After of the past 60 s", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: -3 * time.Second}, 60 * time.Second},
 		{"a 429 with a Retry-After of ten years one hour", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 87600 * time.Hour}, time.Hour},
-		{"a 429 no longer for the attempts before", throttle.Failure[string]{Kind: throttle.Rate, Attempts: 9}, 60 * time.Second},
+		{"a fourth 429 after a restart as long as Retry-After says", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second, Attempts: 3}, time.Second},
+		{"a tenth 429 after a restart 160 s", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second, Attempts: 9}, 160 * time.Second},
+		{"a tenth 429 without Retry-After 160 s", throttle.Failure[string]{Kind: throttle.Rate, Attempts: 9}, 160 * time.Second},
+		{"a tenth 429 with a long Retry-After as long as it says", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 20 * time.Minute, Attempts: 9}, 20 * time.Minute},
+		{"a 429 after a hand-edited count five minutes", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second, Attempts: 1 << 62}, 5 * time.Minute},
 		{"a 503 five seconds", throttle.Failure[string]{Kind: throttle.Unavailable}, 5 * time.Second},
-		{"a 503 as long as Retry-After says", throttle.Failure[string]{Kind: throttle.Unavailable, RetryAfter: 90 * time.Second, Attempts: 9}, 90 * time.Second},
+		{"a 503 as long as Retry-After says", throttle.Failure[string]{Kind: throttle.Unavailable, RetryAfter: 90 * time.Second, Attempts: 3}, 90 * time.Second},
 		{"a 503 with a Retry-After of a day one hour", throttle.Failure[string]{Kind: throttle.Unavailable, RetryAfter: 24 * time.Hour}, time.Hour},
 		{"a third 503 after a restart 20 s", throttle.Failure[string]{Kind: throttle.Unavailable, Attempts: 2}, 20 * time.Second},
 		{"a 503 after a hand-edited count five minutes", throttle.Failure[string]{Kind: throttle.Unavailable, Attempts: 1 << 62}, 5 * time.Minute},
@@ -146,8 +151,13 @@ func TestGatesGrowWithEveryFailureInARow(t *testing.T) {
 			[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute}},
 		{"refusals of a new credential double to one minute", throttle.Failure[string]{Kind: throttle.Refused, Propagating: true},
 			[]time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, 60 * time.Second, 60 * time.Second}},
-		{"429 stay as they are", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 30 * time.Second},
-			[]time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second}},
+		{"429 do what Retry-After says four times, then double from five seconds to five minutes", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second},
+			[]time.Duration{time.Second, time.Second, time.Second, time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second,
+				80 * time.Second, 160 * time.Second, 300 * time.Second, 300 * time.Second}},
+		{"429 never come below Retry-After", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 30 * time.Second},
+			[]time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second, 40 * time.Second}},
+		{"429 that ask for long stay as they are", throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: 10 * time.Minute},
+			slices.Repeat([]time.Duration{10 * time.Minute}, 20)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,6 +172,29 @@ func TestGatesGrowWithEveryFailureInARow(t *testing.T) {
 				now = v.Until.Add(want / 10).Truncate(time.Second)
 			}
 		})
+	}
+}
+
+// An honest service that throttles again and again gives tokens between, and is taken at its word each time.
+func TestATokenEndsARowOf429(t *testing.T) {
+	c := newCache()
+	now := start()
+	for round := range 20 {
+		v := c.Remember(request(), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second}, now)
+		if got := v.Until.Sub(now); got != time.Second {
+			t.Fatalf("round %d: shut for %v, want 1 s", round+1, got)
+		}
+		now = v.Until
+		c.Succeeded(request(), now)
+	}
+}
+
+// How often a request was refused says nothing of how often its client was asked to wait.
+func TestARowOfRefusalsIsNoRowOf429(t *testing.T) {
+	c := newCache()
+	c.Remember(request(), throttle.Failure[string]{Kind: throttle.Refused, RetryAfter: time.Second, Attempts: 9}, start())
+	if v := c.Admit(request(), start(), true); v.Open || v.Until.Sub(start()) != time.Second || v.Attempts != 1 {
+		t.Errorf("rate gate %+v, want one of a second, the first in a row", v)
 	}
 }
 

@@ -25,6 +25,10 @@ const (
 	// rateWindow is for a 429 without a usable Retry-After. Entra's own throttle says 60 s.
 	rateWindow = time.Minute
 
+	// mostLiteral is how many times in a row nothing but Retry-After counts. A service that says "in 1 s" again after that
+	// doesn't know, and would be called every second for ever: from the next time on its gate grows as the error gate does.
+	mostLiteral = 4
+
 	// The error gate's window starts where Microsoft's resilience guidance allows the first retry, 5 s after the answer, and
 	// stays short enough to notice a recovery.
 	firstErrorWindow, lastErrorWindow = 5 * time.Second, 5 * time.Minute
@@ -53,7 +57,8 @@ func (k Kind) known() bool { return k == Rate || k == Unavailable || k == Refuse
 func (k Kind) persisted() bool { return k == Rate || k == Unavailable }
 
 // window returns for how long the failure shuts its gate, when it is the attempts-th in a row. What the server said in
-// Retry-After is taken as it is said, except that a refusal is never repeated sooner than its own window.
+// Retry-After is taken as it is said, except that a refusal is never repeated sooner than its own window, nor what has been
+// throttled mostLiteral times in a row sooner than an outage.
 func (f Failure[E]) window(attempts int) time.Duration {
 	asked := min(f.RetryAfter, longest)
 	switch {
@@ -61,13 +66,15 @@ func (f Failure[E]) window(attempts int) time.Duration {
 		return max(asked, grown(firstPropagatingWindow, lastPropagatingWindow, attempts))
 	case f.Kind == Refused:
 		return max(asked, grown(firstRefusedWindow, lastRefusedWindow, attempts))
-	case asked > 0:
-		return asked
-	case f.Kind == Rate:
-		return rateWindow
-	default:
+	case asked <= 0 && f.Kind != Rate:
 		return grown(firstErrorWindow, lastErrorWindow, attempts)
+	case asked <= 0:
+		asked = rateWindow
 	}
+	if attempts <= mostLiteral {
+		return asked
+	}
+	return max(asked, grown(firstErrorWindow, lastErrorWindow, attempts-mostLiteral))
 }
 
 // grown returns first x 2^(attempts-1), at most last.

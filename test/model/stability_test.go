@@ -35,7 +35,7 @@ func TestTheSameFailureStaysTheSame(t *testing.T) {
 			map[string]string{"Ready": "False/InvalidClient", "Issued": "False/InvalidClient", "Stalled": "True/InvalidClient"},
 		},
 		{
-			"429 with Retry-After", limit, growing(30*time.Second, 30*time.Second),
+			"429 with Retry-After", limit, insisting(30 * time.Second),
 			map[string]string{"Ready": "False/Throttled", "Issued": "False/Throttled", "Throttled": "True/Throttled", "Reconciling": "True/RetryScheduled"},
 		},
 		{
@@ -64,6 +64,17 @@ const failures = 1000
 // growing is the backoff that internal/throttle documents: it doubles from the first to the last.
 func growing(first, last time.Duration) func(int) time.Duration {
 	return func(attempt int) time.Duration { return min(first<<min(max(attempt-1, 0), 20), last) }
+}
+
+// insisting is the backoff from a server that asks for the same again and again: it is taken at its word four times, then waits
+// no less than an outage would.
+func insisting(asked time.Duration) func(int) time.Duration {
+	return func(attempt int) time.Duration {
+		if attempt <= 4 {
+			return asked
+		}
+		return max(asked, growing(5*time.Second, 5*time.Minute)(attempt-4))
+	}
 }
 
 // longestSpread bounds how much later than its gate opens a request asks again; it is a tenth of the wait otherwise. Within

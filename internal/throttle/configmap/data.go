@@ -18,6 +18,11 @@ import (
 // mostBytes bounds keys and values together. An object may have 1 MiB, of which managed fields take their part.
 const mostBytes = 512 << 10
 
+// mostDomainBytes bounds those of one tenancy domain. The whole is written for each gate that shuts: what a tenant may have
+// in it bounds how much of that it can cause. It is room for some fifty gates. One that isn't stored still holds in memory,
+// and those who wait behind it know from their status when to ask.
+const mostDomainBytes = 32 << 10
+
 // Reason says why stored data can't be used.
 type Reason string
 
@@ -43,7 +48,7 @@ type datum struct {
 
 func (d datum) size() int { return len(d.key) + len(d.value) }
 
-// encode returns the ConfigMap's data: one JSON text per gate, within mostBytes.
+// encode returns the ConfigMap's data: one JSON text per gate, within mostBytes, and mostDomainBytes of each domain.
 func encode[E any](entries []throttle.Entry[E]) (map[string]string, error) {
 	soonest := slices.SortedStableFunc(slices.Values(entries), func(a, b throttle.Entry[E]) int { return a.Until.Compare(b.Until) })
 	data := make([]datum, 0, len(soonest))
@@ -55,7 +60,7 @@ func encode[E any](entries []throttle.Entry[E]) (map[string]string, error) {
 		data = append(data, datum{key: e.Key(), value: value, domain: e.Domain})
 	}
 	stored := map[string]string{}
-	for _, d := range fit(data, mostBytes) {
+	for _, d := range fit(data, mostBytes, mostDomainBytes) {
 		stored[d.key] = d.value
 	}
 	return stored, nil
@@ -74,16 +79,21 @@ func text(v any) (string, error) {
 	return text.String(), nil
 }
 
-// fit drops data until the rest has no more than limit bytes: always of the domain that has the most bytes, so that long
-// scopes of one tenant don't push out another's gates, and there what comes first.
-func fit(data []datum, limit int) []datum {
+// fit drops data until the rest has no more than most bytes, and no domain more than mostOfOne: always of the domain that has
+// the most, so that long scopes of one tenant don't push out another's gates, and there what comes first. What is too much by
+// itself goes before all others, which would make no room for it.
+func fit(data []datum, most, mostOfOne int) []datum {
+	data = slices.DeleteFunc(data, func(d datum) bool { return d.size() > mostOfOne })
 	total, shares := 0, map[string]int{}
 	for _, d := range data {
 		total += d.size()
 		shares[d.domain] += d.size()
 	}
-	for total > limit {
+	for len(data) > 0 {
 		heaviest := slices.MaxFunc(slices.Sorted(maps.Keys(shares)), func(a, b string) int { return shares[a] - shares[b] })
+		if total <= most && shares[heaviest] <= mostOfOne {
+			break
+		}
 		i := slices.IndexFunc(data, func(d datum) bool { return d.domain == heaviest })
 		total -= data[i].size()
 		shares[heaviest] -= data[i].size()

@@ -123,28 +123,56 @@ var _ = Describe("What is stored", func() {
 		Expect(after.stored(ctx).Data).To(BeEmpty())
 	})
 
-	It("stays within its bytes, and no tenant pushes out another's gate", func(ctx SpecContext) {
+	It("stays within its bytes, each tenant within its own, and none pushes out another's gate", func(ctx SpecContext) {
 		b := newBench(ctx)
 		quiet := requestOf("quiet")
 		b.cache.Remember(quiet, throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Second})
 		for i := range 300 {
 			loud := requestOf(fmt.Sprint("loud-", i))
-			loud.Domain = "ns/loud"
+			loud.Domain = fmt.Sprint("ns/loud-", i%20)
 			failure := throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Duration(i+10) * time.Second, Remember: strings.Repeat("x", 4096)}
 			b.cache.Remember(loud, failure)
 		}
 		Expect(b.store.Sync(ctx)).To(Succeed())
 
-		data, bytes := b.stored(ctx).Data, 0
-		for key, value := range data {
-			bytes += len(key) + len(value)
-		}
-		Expect(bytes).To(And(BeNumerically("<=", 512<<10), BeNumerically(">", 500<<10)))
+		data := b.stored(ctx).Data
+		Expect(bytesOf(data)).To(And(BeNumerically("<=", 512<<10), BeNumerically(">", 500<<10)))
 		Expect(data).To(ContainElement(ContainSubstring(`"client": "quiet"`)))
 		Expect(data).To(ContainElement(ContainSubstring(`"client": "loud-299"`)), "the last to open stays")
 		Expect(data).NotTo(ContainElement(ContainSubstring(`"client": "loud-0"`)), "the first to open goes")
 	})
+
+	It("has 32 KiB of one tenant at most, whose other gates are shut all the same", func(ctx SpecContext) {
+		b := newBench(ctx)
+		scopes := make([]string, 64)
+		for i := range scopes {
+			scopes[i] = fmt.Sprintf("%03d-%s", i, strings.Repeat("x", 508))
+		}
+		long := func(i int) throttle.Request {
+			r := requestOf(fmt.Sprint("long-", i))
+			r.Scopes = scopes[i:]
+			return r
+		}
+		for i := range 16 {
+			b.cache.Remember(long(i), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: time.Hour, Remember: "why"})
+		}
+		for i := range 60 {
+			b.throttled(fmt.Sprint("short-", i), time.Second)
+		}
+		Expect(b.store.Sync(ctx)).To(Succeed())
+		Expect(bytesOf(b.stored(ctx).Data)).To(And(BeNumerically("<=", 32<<10), BeNumerically(">", 0)))
+		Expect(b.cache.Admit(long(0), false).Open).To(BeFalse())
+		Expect(b.opensAfter("short-0")).To(Equal(time.Second))
+	})
 })
+
+// bytesOf counts as the API server does.
+func bytesOf(data map[string]string) (n int) {
+	for key, value := range data {
+		n += len(key) + len(value)
+	}
+	return n
+}
 
 var _ = Describe("Load", func() {
 	It("takes a ConfigMap that isn't there for one without gates", func(ctx SpecContext) {
@@ -238,7 +266,7 @@ var _ = Describe("Sync", func() {
 		for i := range 1000 {
 			synced.Go(func() {
 				defer GinkgoRecover()
-				b.throttled(fmt.Sprint("client-", i), time.Minute)
+				b.throttledIn(fmt.Sprint("ns/", i%50), fmt.Sprint("client-", i), time.Minute)
 				shut.Done()
 				Expect(b.store.Sync(ctx)).To(Succeed())
 			})
@@ -256,7 +284,7 @@ var _ = Describe("Sync", func() {
 				callers.Go(func() {
 					defer GinkgoRecover()
 					name := fmt.Sprintf("client-%d-%d", round, i)
-					b.throttled(name, time.Minute)
+					b.throttledIn(fmt.Sprint("ns/", round), name, time.Minute)
 					Expect(b.store.Sync(ctx)).To(Succeed())
 					var object corev1.ConfigMap
 					Expect(apiServer.Get(ctx, b.key, &object)).To(Succeed())

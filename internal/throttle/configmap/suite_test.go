@@ -121,7 +121,14 @@ func (b *bench) restarted(ctx context.Context) *bench {
 
 // throttled lets the client's requests be answered with 429 and the given Retry-After.
 func (b *bench) throttled(clientID string, retryAfter time.Duration) {
-	b.cache.Remember(requestOf(clientID), throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: retryAfter, Remember: "why"})
+	b.throttledIn(requestOf(clientID).Domain, clientID, retryAfter)
+}
+
+// throttledIn is throttled for the client in another tenancy domain.
+func (b *bench) throttledIn(domain, clientID string, retryAfter time.Duration) {
+	r := requestOf(clientID)
+	r.Domain = domain
+	b.cache.Remember(r, throttle.Failure[string]{Kind: throttle.Rate, RetryAfter: retryAfter, Remember: "why"})
 }
 
 // opensAfter returns for how long the client's gate is shut, zero when it is open.

@@ -204,7 +204,7 @@ func keepStored(ctx context.Context, store *configmap.Store[*oautherr.Error]) er
 	// A context of its own: the other is what has just ended.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
-	if err := store.Sync(last); err != nil {
+	if err := store.Flush(last); err != nil {
 		return fmt.Errorf("storing the throttle gates: %w", err)
 	}
 	return nil

@@ -79,6 +79,14 @@ func text(v any) (string, error) {
 	return text.String(), nil
 }
 
+// size counts what the API server does: keys and values.
+func size(data map[string]string) (bytes int) {
+	for key, value := range data {
+		bytes += len(key) + len(value)
+	}
+	return bytes
+}
+
 // fit drops data until the rest has no more than most bytes, and no domain more than mostOfOne: always of the domain that has
 // the most, so that long scopes of one tenant don't push out another's gates, and there what comes first. What is too much by
 // itself goes before all others, which would make no room for it.

@@ -36,12 +36,15 @@ type Store[E any] struct {
 	cache     *throttle.Cache[E]
 	clock     clock.PassiveClock
 	onGarbage func(Problem)
+	flush     sync.Once
+	flushed   chan struct{} // closed by the first Flush: no write rests any more
 
 	mu      sync.Mutex
 	seen    metav1.ObjectMeta // of the ConfigMap, as last read or written; without a resourceVersion there is none
 	durable uint64            // the version of the cache that the ConfigMap holds
 	opens   time.Time         // when the first gate in the ConfigMap opens; zero when it holds none
 	stale   bool              // it shows a gate that has opened
+	rested  <-chan time.Time  // when the next write may begin; nil for at once
 	running *commit
 	queued  *commit
 }
@@ -64,7 +67,7 @@ func (c *commit) holds(version uint64) bool { return !c.taken || c.version >= ve
 func New[E any](
 	c client.Client, key types.NamespacedName, cache *throttle.Cache[E], clock clock.PassiveClock, onGarbage func(problem Problem),
 ) *Store[E] {
-	return &Store[E]{client: c, key: key, cache: cache, clock: clock, onGarbage: onGarbage}
+	return &Store[E]{client: c, key: key, cache: cache, clock: clock, onGarbage: onGarbage, flushed: make(chan struct{})}
 }
 
 // Load restores the stored gates into the cache, with one read. A ConfigMap that doesn't exist holds none. Data that can't be
@@ -78,7 +81,8 @@ func (s *Store[E]) Load(ctx context.Context) error {
 
 // Sync returns once everything that the cache held when it was called is stored; at once and without a request when it
 // already is. However many callers there are, at most one write is under way and one queued behind it, which takes
-// along all that came meanwhile. A write belongs to all who wait for it: the end of ctx ends the wait, not the write.
+// along all that came meanwhile. After a large one the next begins up to half a second later. A write belongs to all who wait
+// for it: the end of ctx ends the wait, not the write.
 //
 // An error says that the gates hold in memory alone; the next Sync tries again.
 func (s *Store[E]) Sync(ctx context.Context) error {
@@ -92,6 +96,12 @@ func (s *Store[E]) Sync(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for ConfigMap %s to be written: %w", s.key, ctx.Err())
 	}
+}
+
+// Flush is Sync for the end of the process: from now on no write waits for its turn.
+func (s *Store[E]) Flush(ctx context.Context) error {
+	s.flush.Do(func() { close(s.flushed) })
+	return s.Sync(ctx)
 }
 
 // Tidy writes the ConfigMap anew when it shows a gate that has opened meanwhile, so that it goes on answering who has to wait
@@ -126,6 +136,7 @@ func (s *Store[E]) join(ctx context.Context) *commit {
 // run writes the commit, then the one that was queued meanwhile, until there is none.
 func (s *Store[E]) run(ctx context.Context, c *commit) {
 	for c != nil {
+		s.rest()
 		c = s.finish(c, s.write(ctx, c))
 	}
 }

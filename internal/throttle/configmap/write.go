@@ -80,6 +80,7 @@ func (s *Store[E]) put(ctx context.Context, meta metav1.ObjectMeta, entries []th
 	} else {
 		err = s.client.Update(ctx, object, client.FieldOwner(fieldManager))
 	}
+	s.wrote(size(data))
 	if err == nil {
 		s.see(object.ObjectMeta)
 	}

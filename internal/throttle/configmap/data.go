@@ -19,9 +19,9 @@ import (
 const mostBytes = 512 << 10
 
 // mostDomainBytes bounds those of one tenancy domain. The whole is written for each gate that shuts: what a tenant may have
-// in it bounds how much of that it can cause. It is room for some fifty gates. One that isn't stored still holds in memory,
+// in it bounds how much of that it can cause. It is room for some two hundred gates. One that isn't stored still holds in memory,
 // and those who wait behind it know from their status when to ask.
-const mostDomainBytes = 32 << 10
+const mostDomainBytes = 128 << 10
 
 // Reason says why stored data can't be used.
 type Reason string

@@ -123,13 +123,13 @@ func TestATenantCannotHaveMuchWritten(t *testing.T) {
 		all.Wait()
 		var bytes int
 		for _, n := range s.bytes {
-			if n > 32<<10 {
+			if n > 128<<10 {
 				t.Errorf("a write of %d bytes", n)
 			}
 			bytes += n
 		}
-		if len(s.came) > 60 || bytes > 1<<20 {
-			t.Errorf("%d writes of %d bytes in a minute, want at most one a second, and 1 MiB", len(s.came), bytes)
+		if len(s.came) > 60 || bytes > 4<<20 {
+			t.Errorf("%d writes of %d bytes in a minute, want at most one a second, and 4 MiB", len(s.came), bytes)
 		}
 	})
 }

@@ -142,7 +142,7 @@ var _ = Describe("What is stored", func() {
 		Expect(data).NotTo(ContainElement(ContainSubstring(`"client": "loud-0"`)), "the first to open goes")
 	})
 
-	It("has 32 KiB of one tenant at most, whose other gates are shut all the same", func(ctx SpecContext) {
+	It("has 128 KiB of one tenant at most, whose other gates are shut all the same", func(ctx SpecContext) {
 		b := newBench(ctx)
 		scopes := make([]string, 64)
 		for i := range scopes {
@@ -160,7 +160,7 @@ var _ = Describe("What is stored", func() {
 			b.throttled(fmt.Sprint("short-", i), time.Second)
 		}
 		Expect(b.store.Sync(ctx)).To(Succeed())
-		Expect(bytesOf(b.stored(ctx).Data)).To(And(BeNumerically("<=", 32<<10), BeNumerically(">", 0)))
+		Expect(bytesOf(b.stored(ctx).Data)).To(And(BeNumerically("<=", 128<<10), BeNumerically(">", 0)))
 		Expect(b.cache.Admit(long(0), false).Open).To(BeFalse())
 		Expect(b.opensAfter("short-0")).To(Equal(time.Second))
 	})

@@ -50,6 +50,17 @@ var _ = Describe("A sign-in with a device code", func() {
 		return code
 	}
 
+	// signedIn is a request for which adele has signed in, with the code that she used.
+	signedIn := func(ctx SpecContext) (now func(Gomega) *stsv1alpha1.TokenRequest, code string) {
+		GinkgoHelper()
+		register(time.Minute)
+		now = create(ctx, t.request("chat", signIn))
+		code = invited(now, "")
+		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
+		awaitReady(now)
+		return now, code
+	}
+
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx) })
 
 	It("begins anew when what is known of it is deleted, also while it is polled for", func(ctx SpecContext) {
@@ -80,11 +91,7 @@ var _ = Describe("A sign-in with a device code", func() {
 	})
 
 	It("at one issuer brings no refresh token to another", func(ctx SpecContext) {
-		register(time.Minute)
-		now := create(ctx, t.request("chat", signIn))
-		code := invited(now, "")
-		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
-		awaitReady(now)
+		now, code := signedIn(ctx)
 		elsewhere := newTenant(ctx).directory
 		Expect(sim.PutClient(stssim.Client{Tenant: elsewhere, ID: t.clientID, Public: true, DeviceInterval: stssim.Duration(time.Second)})).To(Succeed())
 		edit(ctx, t.request("chat"), func(r *stsv1alpha1.TokenRequest) {
@@ -98,11 +105,7 @@ var _ = Describe("A sign-in with a device code", func() {
 	})
 
 	It("whose refresh token was lost in a crash says so at once", func(ctx SpecContext) {
-		register(time.Minute)
-		now := create(ctx, t.request("chat", signIn))
-		code := invited(now, "")
-		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
-		awaitReady(now)
+		now, _ := signedIn(ctx)
 		store := secretOf(ctx, Default, t.namespace, "chat-refresh")
 		before := store.DeepCopy()
 		store.Data["spending"] = []byte("true")
@@ -216,11 +219,7 @@ var _ = Describe("A sign-in with a device code", func() {
 	})
 
 	It("is needed again when the STS says so at a refresh, which keeps the token and says what to do", func(ctx SpecContext) {
-		register(time.Minute)
-		now := create(ctx, t.request("chat", signIn))
-		code := invited(now, "")
-		Expect(sim.ApproveDevice(code, adele)).To(Succeed())
-		awaitReady(now)
+		now, code := signedIn(ctx)
 
 		t.rule(1, stssim.Action{Error: &stssim.ErrorBody{Error: "interaction_required", Codes: []int{50076}}})
 		askFor(ctx, t.request("chat"), "now")

@@ -88,7 +88,7 @@ func requestCount() Family {
 	return Family{
 		Name: "tokenrequest_sts_requests_total", Type: Counter,
 		Help: "Calls to token services, for a token, a device code or metadata, by what came of them: Success, or the reason that conditions show. " +
-			"A discovery that fails and falls back on an older document is a Success. " +
+			"A discovery that fails and falls back on an older document is a Success, and one that several wait for counts for each of them. " +
 			"Calls that are given up because the operator stops say nothing about a token service and don't count.",
 		Labels: []Label{operationLabel(), outcomeLabel()},
 	}

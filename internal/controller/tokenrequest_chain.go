@@ -197,7 +197,7 @@ func (r *Reconciler) settle(ctx context.Context, a *attempt, answer *Answer) {
 		_, err = r.settleRefusal(ctx, a, *answer)
 	}
 	if err != nil {
-		log.FromContext(ctx).Info("A refresh token is kept in memory until it can be stored", "TokenRequest", a.key().String(), "cause", err.Error())
+		log.FromContext(ctx).Info("Storing what an answer means for the refresh token failed, and is tried again when the answer is taken in", "TokenRequest", a.key().String(), "cause", err.Error())
 	}
 }
 

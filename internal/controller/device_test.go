@@ -9,7 +9,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	stsv1alpha1 "tokenrequest.dev/operator/api/v1alpha1"
 	"tokenrequest.dev/operator/test/stssim"
@@ -106,10 +105,7 @@ var _ = Describe("A sign-in with a device code", func() {
 
 	It("whose refresh token was lost in a crash says so at once", func(ctx SpecContext) {
 		now, _ := signedIn(ctx)
-		store := secretOf(ctx, Default, t.namespace, "chat-refresh")
-		before := store.DeepCopy()
-		store.Data["spending"] = []byte("true")
-		Expect(api.Patch(ctx, store, client.MergeFrom(before))).To(Succeed())
+		t.spend(ctx, "chat-refresh")
 		sim.RevokeRefreshTokens(t.directory, t.clientID)
 		askFor(ctx, t.request("chat"), "after the crash")
 		Eventually(func(g Gomega) { g.Expect(reasonOf(now(g), "Issued")).To(Equal("False/RefreshTokenLost")) }).Should(Succeed())

@@ -17,6 +17,15 @@ import (
 	"tokenrequest.dev/operator/test/stssim"
 )
 
+// spend makes a store as a crash leaves it after its token has left, and before an answer was stored.
+func (t tenant) spend(ctx SpecContext, store string) {
+	GinkgoHelper()
+	s := secretOf(ctx, Default, t.namespace, store)
+	before := s.DeepCopy()
+	s.Data["spending"] = []byte("true")
+	Expect(api.Patch(ctx, s, client.MergeFrom(before))).To(Succeed())
+}
+
 var _ = Describe("A refresh token", func() {
 	var t tenant
 
@@ -82,23 +91,11 @@ var _ = Describe("A refresh token", func() {
 		Expect(kept(ctx)["origin"]).NotTo(Equal(before))
 	})
 
-	// lose makes the store as a crash leaves it between the STS's answer and its storing: the token has
-	// left, and the STS has replaced it.
-	lose := func(ctx SpecContext, spend bool) {
-		GinkgoHelper()
-		store := secretOf(ctx, Default, t.namespace, "mail-refresh")
-		before := store.DeepCopy()
-		store.Data["spending"] = []byte("true")
-		Expect(api.Patch(ctx, store, client.MergeFrom(before))).To(Succeed())
-		if spend {
-			sim.RevokeRefreshTokens(t.directory, t.clientID)
-		}
-	}
-
 	It("that was lost in a crash is tried once more, and then a person is told what to do", func(ctx SpecContext) {
 		now := create(ctx, t.request("mail", refreshing))
 		awaitReady(now)
-		lose(ctx, true)
+		t.spend(ctx, "mail-refresh")
+		sim.RevokeRefreshTokens(t.directory, t.clientID)
 		calls := len(t.calls())
 		askFor(ctx, t.request("mail"), "after the crash")
 		Eventually(func(g Gomega) {
@@ -118,7 +115,7 @@ var _ = Describe("A refresh token", func() {
 	It("whose call never reached the STS before a crash goes on", func(ctx SpecContext) {
 		now := create(ctx, t.request("mail", refreshing))
 		awaitReady(now)
-		lose(ctx, false)
+		t.spend(ctx, "mail-refresh")
 		askFor(ctx, t.request("mail"), "after the crash")
 		Eventually(func(g Gomega) { g.Expect(now(g).Status.LastHandledRefreshAt).To(Equal("after the crash")) }).Should(Succeed())
 		awaitReady(now)

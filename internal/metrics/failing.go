@@ -17,20 +17,5 @@ func failingCount() Family {
 // Failing returns a collector of the counts by reason at that moment. A reason that isn't among the values
 // of the label counts as UnknownError.
 func Failing(counts func() map[string]int) prometheus.Collector {
-	return failingCollector{counts: counts, desc: failingCount().desc()}
-}
-
-type failingCollector struct {
-	counts func() map[string]int
-	desc   *prometheus.Desc
-}
-
-// Describe implements prometheus.Collector.
-func (c failingCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
-
-// Collect implements prometheus.Collector.
-func (c failingCollector) Collect(samples chan<- prometheus.Metric) {
-	for reason, count := range byReason(failureReasons(), c.counts()) {
-		samples <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(count), reason)
-	}
+	return reasonCollector[int]{counts: counts, reasons: failureReasons(), kind: prometheus.GaugeValue, desc: failingCount().desc()}
 }

@@ -94,15 +94,16 @@ func (h *hosts) observeOther(endpoint string, err *oautherr.Error) {
 // count leaves out calls that say nothing about the host: one that was given up, and one that the operator
 // refused to make.
 func (h *hosts) count(host string, err *oautherr.Error) {
-	switch {
-	case err == nil:
-		h.requests.WithLabelValues(host, answered).Inc()
-	case err.Canceled(), err.Reason == oautherr.ReasonEndpointRefused:
-	case err.Kind() == oautherr.KindUnavailable:
-		h.requests.WithLabelValues(host, failed).Inc()
-	default:
-		h.requests.WithLabelValues(host, answered).Inc()
+	result := answered
+	if err != nil {
+		switch {
+		case err.Canceled(), err.Reason == oautherr.ReasonEndpointRefused:
+			return
+		case err.Kind() == oautherr.KindUnavailable:
+			result = failed
+		}
 	}
+	h.requests.WithLabelValues(host, result).Inc()
 }
 
 // label is the host's name once it has given a token: a name that a tenant made up takes nobody's place.
